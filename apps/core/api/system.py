@@ -1,0 +1,105 @@
+"""`/jobs` and `/health`: how the platform itself is doing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from rest_framework import serializers
+
+from apps.core.actors import Actor
+from apps.core.api.endpoint import Endpoint, operation
+from apps.core.api.envelope import json_response
+from apps.core.cache import shared_cache
+from apps.core.jobs import cancel_job, job_visible_to
+from apps.core.models import Job
+
+
+class JobAnswer(serializers.Serializer):
+    """How far long work has come."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    status = serializers.ChoiceField(Job.Status.choices)
+    progress = serializers.IntegerField(min_value=0, max_value=100)
+    total = serializers.IntegerField(allow_null=True)
+    succeeded = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    errors = serializers.ListField(child=serializers.DictField())
+    message = serializers.CharField()
+
+
+def job_answer(job: Job) -> dict[str, Any]:
+    """A job as the API shows it."""
+    return {
+        "id": job.pk,
+        "kind": job.kind,
+        "status": job.status,
+        "progress": job.progress,
+        "total": job.total,
+        "succeeded": job.succeeded,
+        "failed": job.failed,
+        "errors": job.errors,
+        "message": job.message,
+    }
+
+
+class JobItem(Endpoint):
+    """`/jobs/{job_id}`."""
+
+    @operation(summary="How far long work has come", answer=JobAnswer, tags=("jobs",))
+    def get(self, actor: Actor, job_id: UUID) -> dict[str, Any]:
+        return job_answer(job_visible_to(actor, job_id))
+
+
+class JobCancellation(Endpoint):
+    """`/jobs/{job_id}/cancel`."""
+
+    @operation(summary="Stop long work after the step at hand", answer=JobAnswer, tags=("jobs",))
+    def post(self, actor: Actor, job_id: UUID) -> dict[str, Any]:
+        return job_answer(cancel_job(job_id=job_id, actor=actor))
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _valkey() -> None:
+    if not shared_cache.client.ping():
+        raise ConnectionError
+
+
+_COMPONENTS: dict[str, tuple[Callable[[], None], bool]] = {
+    "database": (_database, True),
+    "valkey": (_valkey, False),
+}
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    """`GET /health`: alive, and ready per component. 503 when a needed one is away."""
+    components: dict[str, dict[str, Any]] = {}
+    ready = True
+    for name, (check, is_needed) in _COMPONENTS.items():
+        started = time.perf_counter()
+        try:
+            check()
+        except Exception as failure:
+            ready = ready and not is_needed
+            components[name] = {"status": "down", "error": type(failure).__name__}
+        else:
+            components[name] = {
+                "status": "up",
+                "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+            }
+    status = "up" if all(one["status"] == "up" for one in components.values()) else "degraded"
+    if not ready:
+        status = "down"
+    return json_response(
+        {"status": status, "live": True, "ready": ready, "components": components},
+        200 if ready else 503,
+    )

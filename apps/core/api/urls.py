@@ -1,0 +1,10 @@
+"""Addresses of the platform itself."""
+
+from django.urls import path
+
+from apps.core.api.system import JobCancellation, JobItem
+
+urlpatterns = [
+    path("jobs/<uuid:job_id>", JobItem.as_view()),
+    path("jobs/<uuid:job_id>/cancel", JobCancellation.as_view()),
+]

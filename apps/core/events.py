@@ -1,0 +1,94 @@
+"""What an event is: a frozen past-tense dataclass with a wire name and a topic.
+
+    @event("lead.qualified", topic="sales.leads", about="lead_id")
+    @dataclass(frozen=True, kw_only=True)
+    class LeadQualified:
+        lead_id: UUID
+
+Payloads carry everything a listener needs, and never personal data in clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+from uuid import UUID
+
+import msgspec
+
+EventClass = TypeVar("EventClass", bound=type)
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass(frozen=True)
+class EventKind:
+    """The wire side of an event class."""
+
+    name: str
+    topic: str
+    version: str
+    about: str
+    event_class: type
+    decoder: msgspec.json.Decoder[Any]
+
+
+_by_class: dict[type, EventKind] = {}
+_by_name: dict[str, EventKind] = {}
+
+
+def event(
+    name: str, *, topic: str, about: str, version: str = "1.0"
+) -> Callable[[EventClass], EventClass]:
+    """Declare a dataclass to be an event. `about` names the field with its aggregate's id."""
+
+    def register(event_class: EventClass) -> EventClass:
+        known = _by_name.get(name)
+        if known and known.event_class.__qualname__ != event_class.__qualname__:
+            raise ValueError(f"Two events are named {name}.")
+        if about not in get_type_hints(event_class):
+            raise ValueError(f"{event_class.__name__} has no field {about}.")
+        kind = EventKind(
+            name=name,
+            topic=topic,
+            version=version,
+            about=about,
+            event_class=event_class,
+            decoder=msgspec.json.Decoder(event_class),
+        )
+        _by_class[event_class] = _by_name[name] = kind
+        return event_class
+
+    return register
+
+
+def kind_of(event_class: type) -> EventKind:
+    """The wire side of an event class."""
+    return _by_class[event_class]
+
+
+def kind_named(name: str) -> EventKind:
+    """The event with this wire name. Raises KeyError."""
+    return _by_name[name]
+
+
+def all_kinds() -> tuple[EventKind, ...]:
+    """Every declared event, by name."""
+    return tuple(_by_name[name] for name in sorted(_by_name))
+
+
+def aggregate_of(happened: object) -> UUID:
+    """The id of what an event is about."""
+    identifier: UUID = getattr(happened, kind_of(type(happened)).about)
+    return identifier
+
+
+def to_payload(happened: object) -> str:
+    """The event as JSON: money as plain numbers, ids and times as text."""
+    return _encoder.encode(happened).decode()
+
+
+def from_payload(name: str, payload: str) -> Any:
+    """The event that a payload describes."""
+    return kind_named(name).decoder.decode(payload)

@@ -1,0 +1,157 @@
+"""Long work in steps: asked for by a service, run by a worker, resumable after any crash.
+
+An app declares how one step of a kind of job is done:
+
+    @runs("leads.bulk_assign")
+    def assign_next_batch(job: Job) -> bool: ...
+
+A step runs in one transaction that also saves the job's position, and answers whether there is
+more to do. A worker that dies loses at most the step at hand, which never happened.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from apps.core.actors import Actor
+from apps.core.errors import NotFound, Refusal, RuleBroken
+from apps.core.events import event
+from apps.core.journal import publish
+from apps.core.models import Job
+from apps.core.permissions import MANAGE_SYSTEM, VIEW_SYSTEM
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[Job], bool]
+_steps: dict[str, Step] = {}
+
+STALLED_AFTER = timedelta(minutes=2)
+
+
+@event("job.requested", topic="sales.jobs", about="job_id")
+@dataclass(frozen=True, kw_only=True)
+class JobRequested:
+    """Somebody asked for long work."""
+
+    job_id: UUID
+    kind: str
+
+
+def runs(kind: str) -> Callable[[Step], Step]:
+    """Declare the step of a kind of job."""
+
+    def register(step: Step) -> Step:
+        _steps[kind] = step
+        return step
+
+    return register
+
+
+def request_job(
+    kind: str, *, parameters: dict[str, Any], total: int | None = None, actor: Actor
+) -> Job:
+    """Record long work to be done and tell the workers. Call it inside a transaction."""
+    job = Job.objects.create(
+        kind=kind,
+        parameters=parameters,
+        total=total,
+        actor_id=actor.id,
+        actor_role=actor.role,
+        correlation_id=actor.request_id,
+    )
+    publish(JobRequested(job_id=job.pk, kind=kind), actor=actor)
+    return job
+
+
+def job_visible_to(actor: Actor, job_id: UUID) -> Job:
+    """A job of the actor's own, or anybody's for those who may see the system. Raises NotFound."""
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None or not (job.actor_id == actor.id or actor.may(VIEW_SYSTEM)):
+        raise NotFound("There is no such job.", reason="job_not_found")
+    return job
+
+
+@transaction.atomic
+def cancel_job(*, job_id: UUID, actor: Actor) -> Job:
+    """Stop a job after the step at hand. Raises NotFound, RuleBroken."""
+    job_visible_to(actor, job_id)
+    job = Job.objects.select_for_update().get(pk=job_id)
+    if job.actor_id != actor.id and not actor.may(MANAGE_SYSTEM):
+        raise NotFound("There is no such job.", reason="job_not_found")
+    if job.has_ended:
+        raise RuleBroken("The job has already ended.", reason="job_has_ended", status=job.status)
+    job.cancel_requested_at = timezone.now()
+    job.save(update_fields=["cancel_requested_at", "updated_at"])
+    return job
+
+
+def run_job(job_id: UUID) -> None:
+    """Run a job step by step until it ends. Two workers at once never do a step twice."""
+    while _run_step(job_id):
+        pass
+
+
+def _run_step(job_id: UUID) -> bool:
+    """One step in one transaction; returns whether to go on."""
+    try:
+        with transaction.atomic():
+            job = Job.objects.select_for_update(skip_locked=True).filter(pk=job_id).first()
+            if job is None or job.has_ended:
+                return False
+            return _advance(job)
+    except DatabaseError:
+        raise
+    except Exception as failure:
+        log.exception("job %s failed", job_id)
+        _mark_failed(job_id, failure)
+        return False
+
+
+def _advance(job: Job) -> bool:
+    now = timezone.now()
+    if job.cancel_requested_at:
+        _end(job, Job.Status.CANCELLED)
+        return False
+    if job.status == Job.Status.PENDING:
+        job.status = Job.Status.RUNNING
+        job.started_at = now
+    if _steps[job.kind](job):
+        job.save()
+        return True
+    if not job.has_ended:
+        _end(job, Job.Status.COMPLETED_WITH_ERRORS if job.failed else Job.Status.COMPLETED)
+    return False
+
+
+def _end(job: Job, status: str) -> None:
+    job.status = status
+    job.finished_at = timezone.now()
+    job.save()
+
+
+def _mark_failed(job_id: UUID, failure: Exception) -> None:
+    sentence = failure.message if isinstance(failure, Refusal) else "The work could not be done."
+    Job.objects.filter(pk=job_id).exclude(status__in=Job.ENDED).update(
+        status=Job.Status.FAILED,
+        message=sentence,
+        finished_at=timezone.now(),
+        updated_at=timezone.now(),
+    )
+
+
+def stalled_jobs() -> list[UUID]:
+    """Jobs that nobody works on any more, though they have not ended."""
+    return list(
+        Job.objects.filter(
+            status__in=(Job.Status.PENDING, Job.Status.RUNNING),
+            updated_at__lt=timezone.now() - STALLED_AFTER,
+        ).values_list("pk", flat=True)
+    )

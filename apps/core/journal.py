@@ -1,0 +1,284 @@
+"""The journal: what happened, written with the change, and handed to whoever listens.
+
+`publish` adds rows to the journal inside the transaction of the change, together with one delivery
+per subscriber. `deliver` takes batches of deliveries in lanes by aggregate and runs the subscriber
+in the same transaction that removes them: an effect in the database happens exactly once, and
+events of one aggregate are heard in order.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, connection, transaction
+
+from apps.core.actors import Actor
+from apps.core.errors import NotFound
+from apps.core.events import aggregate_of, from_payload, kind_of, to_payload
+from apps.core.identifiers import new_id
+from apps.core.poke import poke
+
+log = logging.getLogger(__name__)
+
+LANES = 16
+ATTEMPTS = 10
+LONGEST_WAIT = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An event as the journal keeps it."""
+
+    sequence: int
+    event_id: UUID
+    name: str
+    event: Any
+    occurred_at: datetime
+    actor_id: UUID
+    correlation_id: str
+
+
+Handler = Callable[[Sequence[Recorded]], None]
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """A handler and the events it hears."""
+
+    name: str
+    event_names: tuple[str, ...]
+    handler: Handler
+    batch: int
+
+
+_subscribers: dict[str, Subscriber] = {}
+_listeners: dict[str, list[str]] = defaultdict(list)
+
+
+def on(*event_classes: type, batch: int = 200) -> Callable[[Handler], Handler]:
+    """Subscribe a handler to events. It gets up to `batch` of them and must survive a repeat."""
+
+    def register(handler: Handler) -> Handler:
+        module = handler.__module__.removeprefix("apps.").replace(".handlers", "")
+        name = f"{module}.{handler.__name__}"
+        names = tuple(kind_of(event_class).name for event_class in event_classes)
+        _subscribers[name] = Subscriber(name, names, handler, batch)
+        for event_name in names:
+            if name not in _listeners[event_name]:
+                _listeners[event_name].append(name)
+        return handler
+
+    return register
+
+
+def subscribers() -> tuple[Subscriber, ...]:
+    """Everybody who listens, by name."""
+    return tuple(_subscribers[name] for name in sorted(_subscribers))
+
+
+_PUBLISH = """
+WITH incoming AS (
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[])
+    WITH ORDINALITY AS t(event_id, name, version, topic, aggregate_id, payload, position)
+), happened AS (
+    INSERT INTO core_businessevent
+        (event_id, name, version, topic, aggregate_id, payload,
+         actor_id, door, correlation_id)
+    SELECT event_id, name, version, topic, aggregate_id, payload::jsonb, %s, %s, %s
+    FROM incoming ORDER BY position
+    RETURNING sequence, name, aggregate_id
+)
+INSERT INTO core_eventdelivery (event_sequence, subscriber, aggregate_id, lane)
+SELECT sequence, subscriber, aggregate_id,
+       abs(hashtextextended(aggregate_id::text, 0) %% %s)
+FROM happened JOIN unnest(%s::text[], %s::text[]) AS listening(name, subscriber) USING (name)
+"""
+
+
+def publish(*happened: object, actor: Actor) -> None:
+    """Write events into the journal, for every subscriber to hear after the commit.
+
+    Args:
+        happened: event dataclasses, in the order in which they happened.
+        actor: who made them happen; its request id becomes the correlation id.
+
+    Raises:
+        RuntimeError: outside a transaction, where an event could survive a change that did not.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("Events are published in the transaction of the change they tell.")
+    if not happened:
+        return
+    kinds = [kind_of(type(one)) for one in happened]
+    pairs = [(name, who) for name in {kind.name for kind in kinds} for who in _listeners[name]]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PUBLISH,
+            [
+                [new_id() for _ in happened],
+                [kind.name for kind in kinds],
+                [kind.version for kind in kinds],
+                [kind.topic for kind in kinds],
+                [aggregate_of(one) for one in happened],
+                [to_payload(one) for one in happened],
+                actor.id,
+                actor.door,
+                actor.request_id,
+                LANES,
+                [name for name, _ in pairs],
+                [who for _, who in pairs],
+            ],
+        )
+    if pairs:
+        poke.after_commit()
+
+
+_CLAIM = """
+SELECT d.id, d.attempts, e.sequence, e.event_id, e.name, e.payload::text, e.occurred_at,
+       e.actor_id, e.correlation_id
+FROM core_eventdelivery d JOIN core_businessevent e ON e.sequence = d.event_sequence
+WHERE d.subscriber = %s AND d.lane = %s AND d.dead_at IS NULL
+  AND d.aggregate_id NOT IN (
+      SELECT aggregate_id FROM core_eventdelivery
+      WHERE subscriber = %s AND lane = %s AND dead_at IS NULL
+        AND attempts > 0 AND available_at > now())
+ORDER BY d.event_sequence
+LIMIT %s
+"""
+
+_WAITING_LANES = """
+SELECT DISTINCT subscriber, lane FROM core_eventdelivery
+WHERE dead_at IS NULL AND available_at <= now() ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class _Claimed:
+    delivery_id: int
+    attempts: int
+    recorded: Recorded
+
+
+def deliver() -> int:
+    """Run every subscriber that has something to hear, lane by lane; returns how many heard."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING_LANES)
+        lanes = cursor.fetchall()
+    heard = 0
+    for subscriber_name, lane in lanes:
+        subscriber = _subscribers.get(subscriber_name)
+        if subscriber is None:
+            continue
+        while count := _deliver_lane(subscriber, lane):
+            heard += count
+            if count < subscriber.batch:
+                break
+    return heard
+
+
+def _deliver_lane(subscriber: Subscriber, lane: int) -> int:
+    """One batch of one lane, in one transaction; returns how many were heard."""
+    with transaction.atomic():
+        if not _take_lane(subscriber.name, lane):
+            return 0
+        claimed = _claim(subscriber, lane)
+        if not claimed:
+            return 0
+        try:
+            with transaction.atomic():
+                subscriber.handler([one.recorded for one in claimed])
+                _forget(claimed)
+            return len(claimed)
+        except DatabaseError:
+            if not connection.is_usable():
+                raise
+            log.exception("batch of %s failed", subscriber.name)
+        except Exception:
+            log.exception("batch of %s failed", subscriber.name)
+        return _deliver_singly(subscriber, claimed)
+
+
+def _take_lane(subscriber_name: str, lane: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, %s))", [subscriber_name, lane]
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _claim(subscriber: Subscriber, lane: int) -> list[_Claimed]:
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [subscriber.name, lane, subscriber.name, lane, subscriber.batch])
+        rows = cursor.fetchall()
+    return [
+        _Claimed(
+            delivery_id,
+            attempts,
+            Recorded(sequence, event_id, name, from_payload(name, payload), at, who, correlation),
+        )
+        for delivery_id, attempts, sequence, event_id, name, payload, at, who, correlation in rows
+    ]
+
+
+def _forget(claimed: Iterable[_Claimed]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM core_eventdelivery WHERE id = ANY(%s)",
+            [[one.delivery_id for one in claimed]],
+        )
+
+
+def _deliver_singly(subscriber: Subscriber, claimed: list[_Claimed]) -> int:
+    """One event at a time, so that a bad one delays only its own aggregate."""
+    heard = 0
+    blocked: set[UUID] = set()
+    for one in claimed:
+        aggregate_id = aggregate_of(one.recorded.event)
+        if aggregate_id in blocked:
+            continue
+        try:
+            with transaction.atomic():
+                subscriber.handler([one.recorded])
+                _forget([one])
+            heard += 1
+        except Exception as failure:
+            log.exception("%s failed on event %s", subscriber.name, one.recorded.sequence)
+            blocked.add(aggregate_id)
+            _put_off(one, failure)
+    return heard
+
+
+def _put_off(one: _Claimed, failure: Exception) -> None:
+    """Try again later, ever later; after the last attempt keep it as dead."""
+    wait = min(timedelta(seconds=2**one.attempts), LONGEST_WAIT)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE core_eventdelivery
+               SET attempts = attempts + 1, error = %s, available_at = now() + %s,
+                   dead_at = CASE WHEN attempts + 1 >= %s THEN now() END
+               WHERE id = %s""",
+            [f"{type(failure).__name__}: {failure}"[:2000], wait, ATTEMPTS, one.delivery_id],
+        )
+
+
+def replay(*, event_sequence: int, subscriber: str) -> None:
+    """Let a subscriber hear an event again, now. Raises NotFound."""
+    if subscriber not in _subscribers:
+        raise NotFound(f"Nobody called {subscriber} listens.", reason="subscriber_not_found")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO core_eventdelivery (event_sequence, subscriber, aggregate_id, lane)
+               SELECT sequence, %s, aggregate_id, abs(hashtextextended(aggregate_id::text, 0) %% %s)
+               FROM core_businessevent WHERE sequence = %s
+               ON CONFLICT (event_sequence, subscriber)
+               DO UPDATE SET attempts = 0, dead_at = NULL, available_at = now(), error = ''""",
+            [subscriber, LANES, event_sequence],
+        )
+        if not cursor.rowcount:
+            raise NotFound(f"There is no event {event_sequence}.", reason="event_not_found")

@@ -1,0 +1,51 @@
+"""Runs the deliverer: hands every event in the journal to the handlers that listen."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, close_old_connections, connection
+
+from apps.core.journal import deliver
+from apps.core.poke import poke
+
+log = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Deliver events to their handlers until stopped."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="deliver what waits, then stop")
+        parser.add_argument("--poll", type=float, default=1.0, help="seconds between two looks")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["once"]:
+            while deliver():
+                pass
+            return
+        self.stopping = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        log.info("delivering events")
+        while not self.stopping:
+            self.look(options["poll"])
+
+    def stop(self, *_: Any) -> None:
+        """Finish the batch at hand, then end."""
+        self.stopping = True
+
+    def look(self, seconds: float) -> None:
+        """Deliver what waits; when nothing does, sleep until nudged."""
+        try:
+            close_old_connections()
+            if not deliver():
+                poke.wait(seconds)
+        except DatabaseError:
+            log.warning("the database does not answer; trying again")
+            connection.close()
+            time.sleep(seconds)

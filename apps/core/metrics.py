@@ -1,0 +1,7 @@
+"""Counters that the kernel owns; every app keeps its own beside its services."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter
+
+errors_answered = Counter("salesplatform_errors", "Requests refused or failed, by code", ["code"])

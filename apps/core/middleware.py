@@ -1,0 +1,47 @@
+"""What every request passes: its identity, and failures told in the envelope."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+
+from apps.core.api.envelope import answer_exception
+
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class RequestIdentity:
+    """Gives every request an id: the caller's `X-Request-ID` where it is safe, else a new one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        stated = request.headers.get("X-Request-ID", "")
+        request_id = stated if _ACCEPTABLE.fullmatch(stated) else str(uuid.uuid4())
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+class FailureEnvelope:
+    """Tells failures of API addresses in the envelope, even those raised outside a view."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, failure: Exception) -> HttpResponse | None:
+        """Answer for the API; leave pages to Django."""
+        if request.path.startswith("/admin"):
+            return None
+        return answer_exception(request, failure)

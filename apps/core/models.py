@@ -1,0 +1,208 @@
+"""What every app's rows are made of, and the kernel's own tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.core.identifiers import new_id
+
+
+class Record(models.Model):
+    """A row with a time-ordered id and the moments it was made and last changed."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+
+class Binnable(Record):
+    """A row that is deleted into a bin, from which it can be restored for 30 days."""
+
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_by_id = models.UUIDField(null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_in_bin(self) -> bool:
+        """Whether the row is deleted, though not yet for good."""
+        return self.deleted_at is not None
+
+
+class BusinessEvent(models.Model):
+    """Something that happened: the journal. Written with the change itself, never altered.
+
+    One row is audit trail, outbox and webhook source. `sequence` is taken while the aggregate is
+    locked, so within one aggregate it is the order in which things happened.
+    """
+
+    sequence = models.BigAutoField(primary_key=True)
+    event_id = models.UUIDField(default=new_id, editable=False)
+    name = models.CharField(max_length=100)
+    version = models.CharField(max_length=10, default="1.0")
+    topic = models.CharField(max_length=100)
+    aggregate_id = models.UUIDField()
+    occurred_at = models.DateTimeField(db_default=Now())
+    actor_id = models.UUIDField()
+    door = models.CharField(max_length=20)
+    correlation_id = models.CharField(max_length=128)
+    payload = models.JSONField(encoder=DjangoJSONEncoder)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["aggregate_id", "sequence"], name="journal_by_aggregate"),
+            models.Index(fields=["name", "-sequence"], name="journal_by_name"),
+        ]
+        constraints = [models.UniqueConstraint("event_id", name="journal_event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} #{self.sequence}"
+
+
+class EventDelivery(models.Model):
+    """An event that a subscriber has still to hear; the row goes when it has.
+
+    A delivery that keeps failing is kept with `dead_at` set until somebody replays it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    event_sequence = models.BigIntegerField()
+    subscriber = models.CharField(max_length=120)
+    aggregate_id = models.UUIDField()
+    lane = models.SmallIntegerField()
+    attempts = models.SmallIntegerField(db_default=0, default=0)
+    available_at = models.DateTimeField(db_default=Now())
+    dead_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(db_default="", default="", blank=True)
+
+    class Meta:
+        verbose_name_plural = "event deliveries"
+        indexes = [
+            models.Index(
+                fields=["subscriber", "lane", "event_sequence"],
+                name="delivery_waiting",
+                condition=models.Q(dead_at=None),
+            ),
+            models.Index(
+                fields=["subscriber", "lane"],
+                name="delivery_put_off",
+                condition=models.Q(dead_at=None, attempts__gt=0),
+            ),
+            models.Index(
+                fields=["dead_at"], name="delivery_dead", condition=~models.Q(dead_at=None)
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint("event_sequence", "subscriber", name="delivery_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber} ← #{self.event_sequence}"
+
+
+class Job(Record):
+    """Long work that somebody asked for: it shows progress, survives a restart, can be cancelled.
+
+    `position` is how far it has come, saved in the transaction of each step, so a job that is
+    killed goes on exactly where it was.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        COMPLETED = "completed"
+        COMPLETED_WITH_ERRORS = "completed_with_errors"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+        UNDONE = "undone"
+
+    kind = models.CharField(max_length=100)
+    status = models.CharField(max_length=30, choices=Status, default=Status.PENDING)
+    actor_id = models.UUIDField()
+    actor_role = models.CharField(max_length=30)
+    correlation_id = models.CharField(max_length=128, blank=True)
+    parameters = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    position = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(null=True, blank=True)
+    succeeded = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    errors = models.JSONField(default=list, encoder=DjangoJSONEncoder)
+    message = models.TextField(blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    ENDED = (
+        Status.COMPLETED,
+        Status.COMPLETED_WITH_ERRORS,
+        Status.FAILED,
+        Status.CANCELLED,
+        Status.UNDONE,
+    )
+    ERRORS_KEPT = 100
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["kind", "-created_at"], name="job_by_kind"),
+            models.Index(
+                fields=["updated_at"],
+                name="job_open",
+                condition=models.Q(status__in=("pending", "running")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.status}"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.status in self.ENDED
+
+    @property
+    def progress(self) -> int:
+        """How far it has come, 0 to 100."""
+        if self.status in (self.Status.COMPLETED, self.Status.COMPLETED_WITH_ERRORS):
+            return 100
+        if not self.total:
+            return 0
+        return min(99, self.position * 100 // self.total)
+
+    def note_error(self, error: dict[str, Any]) -> None:
+        """Count a failed row and keep it, as long as there are not too many."""
+        self.failed += 1
+        if len(self.errors) < self.ERRORS_KEPT:
+            self.errors.append(error)
+
+
+class IdempotencyKey(models.Model):
+    """A POST that was claimed under a client's key, and how it ended.
+
+    Bodies hold personal data, so only the status and the id of what was made are kept, and the
+    answer is rendered again. A refusal is kept as it was told: it names fields, not values.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    actor_id = models.UUIDField()
+    key = models.CharField(max_length=200)
+    request_digest = models.CharField(max_length=64)
+    claimed_until = models.DateTimeField()
+    status = models.SmallIntegerField(null=True)
+    answer = models.JSONField(null=True, encoder=DjangoJSONEncoder)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint("actor_id", "key", name="idempotency_key_once")]
+        indexes = [models.Index(fields=["created_at"], name="idempotency_key_age")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,68 @@
+"""Money: decimal, half-even to two places, with its currency beside it."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import pycountry
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+
+CENT = Decimal("0.01")
+ZERO = Decimal("0.00")
+LARGEST = Decimal("9999999999999.99")
+
+CURRENCIES: frozenset[str] = frozenset(
+    currency.alpha_3 for currency in pycountry.currencies if currency.alpha_3
+)
+
+
+def to_cents(amount: Decimal) -> Decimal:
+    """The amount rounded half-even to two places."""
+    return amount.quantize(CENT, rounding=ROUND_HALF_EVEN)
+
+
+def weighted(amount: Decimal, probability: int) -> Decimal:
+    """The expected value of an amount at a probability of 0 to 100 percent."""
+    return to_cents(amount * probability / 100)
+
+
+def validate_currency(code: str) -> None:
+    """Raises ValidationError unless the code is an ISO 4217 currency."""
+    if code not in CURRENCIES:
+        raise ValidationError("%(code)s is not an ISO 4217 currency.", params={"code": code})
+
+
+class MoneyField(models.DecimalField):
+    """An amount of up to 9,999,999,999,999.99, never negative unless `signed`."""
+
+    def __init__(self, *args: Any, signed: bool = False, **kwargs: Any) -> None:
+        self.signed = signed
+        kwargs.setdefault("max_digits", 15)
+        kwargs.setdefault("decimal_places", 2)
+        if not signed:
+            kwargs.setdefault("validators", [MinValueValidator(ZERO)])
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        kwargs.pop("validators", None)
+        if self.signed:
+            kwargs["signed"] = True
+        return name, "apps.core.money.MoneyField", args, kwargs
+
+
+class CurrencyField(models.CharField):
+    """An ISO 4217 code."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 3)
+        kwargs.setdefault("validators", [validate_currency])
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        kwargs.pop("validators", None)
+        return name, "apps.core.money.CurrencyField", args, kwargs

@@ -1,0 +1,82 @@
+"""Periods: the months, fiscal quarters and fiscal years that targets and forecasts are about.
+
+`M03_2026` is March 2026. `Q1_2026` and `FY_2026` are fiscal: the fiscal year bears the number of
+the calendar year in which it ends, and starts in the month of the setting FISCAL_YEAR_START_MONTH.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from apps.core.errors import InvalidInput
+
+_PATTERN = re.compile(r"(?:M(?P<month>0[1-9]|1[0-2])|Q(?P<quarter>[1-4])|FY)_(?P<year>\d{4})")
+_FIRST_YEAR, _LAST_YEAR = 1990, 2199
+
+
+class PeriodKind(StrEnum):
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, order=True)
+class Period:
+    """A span of whole days, both ends included."""
+
+    starts_on: date
+    ends_on: date
+    key: str
+    kind: PeriodKind
+
+    def __str__(self) -> str:
+        return self.key
+
+    def __contains__(self, day: date) -> bool:
+        return self.starts_on <= day <= self.ends_on
+
+
+def _first_of_month(index: int) -> date:
+    """The first day of the month with this running number (year × 12 + month − 1)."""
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def _span(first_month: int, months: int) -> tuple[date, date]:
+    return _first_of_month(first_month), _first_of_month(first_month + months) - timedelta(days=1)
+
+
+def _fiscal_start(year: int, start_month: int) -> int:
+    """The running number of the first month of a fiscal year."""
+    starts_in = year if start_month == 1 else year - 1
+    return starts_in * 12 + start_month - 1
+
+
+def parse_period(key: str, *, start_month: int = 1) -> Period:
+    """The period a key names. Raises InvalidInput, naming the forms that are allowed."""
+    match = _PATTERN.fullmatch(key)
+    if match is None or not _FIRST_YEAR <= int(match["year"]) <= _LAST_YEAR:
+        raise InvalidInput.field("period", "Write a period as Q1_2026, M03_2026 or FY_2026.")
+    year = int(match["year"])
+    if match["month"]:
+        starts_on, ends_on = _span(year * 12 + int(match["month"]) - 1, 1)
+        return Period(starts_on, ends_on, key, PeriodKind.MONTH)
+    first = _fiscal_start(year, start_month)
+    if match["quarter"]:
+        starts_on, ends_on = _span(first + (int(match["quarter"]) - 1) * 3, 3)
+        return Period(starts_on, ends_on, key, PeriodKind.QUARTER)
+    starts_on, ends_on = _span(first, 12)
+    return Period(starts_on, ends_on, key, PeriodKind.YEAR)
+
+
+def period_containing(day: date, kind: PeriodKind, *, start_month: int = 1) -> Period:
+    """The month, fiscal quarter or fiscal year in which a day lies."""
+    if kind is PeriodKind.MONTH:
+        return parse_period(f"M{day.month:02d}_{day.year}", start_month=start_month)
+    year = day.year if start_month == 1 or day.month < start_month else day.year + 1
+    if kind is PeriodKind.YEAR:
+        return parse_period(f"FY_{year}", start_month=start_month)
+    quarter = (day.month - start_month) % 12 // 3 + 1
+    return parse_period(f"Q{quarter}_{year}", start_month=start_month)

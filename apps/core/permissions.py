@@ -1,0 +1,65 @@
+"""Permissions: named by the apps, given to roles as data, asked for by services.
+
+An app declares what exists and which roles hold it out of the box; the role rows that sales
+operations edit live in `users`. Names follow the source: `opportunity:read`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from apps.core.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from apps.core.actors import Actor
+
+ADMIN = "admin"
+SALES_MANAGER = "sales_manager"
+SALES_REP = "sales_rep"
+READ_ONLY = "read_only"
+INTEGRATION = "integration"
+
+EVERYONE = (ADMIN, SALES_MANAGER, SALES_REP, READ_ONLY, INTEGRATION)
+SELLERS = (ADMIN, SALES_MANAGER, SALES_REP, INTEGRATION)
+MANAGERS = (ADMIN, SALES_MANAGER)
+ADMINS = (ADMIN,)
+
+
+@dataclass(frozen=True)
+class Permission:
+    """A right that a role can hold."""
+
+    name: str
+    sentence: str
+    default_roles: tuple[str, ...]
+
+
+_declared: dict[str, Permission] = {}
+
+
+def declare(name: str, sentence: str, *, roles: tuple[str, ...]) -> str:
+    """Make a permission known; returns its name, which is what services ask for."""
+    permission = Permission(name, sentence, roles)
+    if _declared.setdefault(name, permission) != permission:
+        raise ValueError(f"The permission {name} is declared twice, differently.")
+    return name
+
+
+def declared() -> tuple[Permission, ...]:
+    """Every permission, in the order of its name."""
+    return tuple(_declared[name] for name in sorted(_declared))
+
+
+def require(actor: Actor, permission: str) -> None:
+    """Refuse the operation unless the actor holds the permission. Raises NotAllowed."""
+    if not actor.may(permission):
+        raise NotAllowed(
+            f"This needs the permission {permission}.",
+            reason="permission_missing",
+            permission=permission,
+        )
+
+
+VIEW_SYSTEM = declare("system:read", "See jobs, events and deliveries", roles=MANAGERS)
+MANAGE_SYSTEM = declare("system:manage", "Retry events and cancel jobs of others", roles=ADMINS)

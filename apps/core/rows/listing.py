@@ -1,0 +1,355 @@
+"""A listing: one kind of row, for every door that shows it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection, models
+
+from apps.core.actors import Actor
+from apps.core.errors import InvalidInput, NotFound
+from apps.core.permissions import require
+from apps.core.rows.fields import WIRE, Field, Kind
+from apps.core.rows.filters import Filter
+from apps.core.rows.scope import Condition, OwnedScope, Scope
+from apps.core.rows.totals import Total, total_of
+
+DEFAULT_LIMIT = 50
+LARGEST_LIMIT = 200
+STREAM_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """A way to sort rows. `expression` must never be NULL; by default the model field."""
+
+    name: str
+    expression: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Query:
+    """What was asked of a listing: filters as text, order and place."""
+
+    filters: Mapping[str, str] = field(default_factory=dict)
+    ordering: str = ""
+    limit: int = DEFAULT_LIMIT
+    offset: int = 0
+    cursor: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows in order, with what is needed to go on."""
+
+    rows: list[dict[str, Any]]
+    has_more: bool
+    next_cursor: str | None
+    total: Total | None
+
+
+_CURSOR_TYPES = {
+    Kind.MOMENT: ("timestamptz", datetime.fromisoformat),
+    Kind.DAY: ("date", date.fromisoformat),
+    Kind.MONEY: ("numeric", Decimal),
+    Kind.WHOLE_NUMBER: ("bigint", int),
+    Kind.TEXT: ("text", str),
+}
+
+# Infinite days stand for "none": they sort last and can't be parsed by Python.
+_INFINITY = "infinity"
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """One kind of row: its fields, filters, orders, scope and the permission to read it.
+
+    Attributes:
+        name: the rows' noun in the plural; also the name of their API schema.
+        joins: SQL joined to the rows of a page, for fields with an expression.
+        condition: SQL that every row must meet, such as not lying in the bin.
+    """
+
+    name: str
+    model: type[models.Model]
+    read: str
+    fields: tuple[Field, ...]
+    filters: tuple[Filter, ...] = ()
+    orderings: tuple[Ordering, ...] = ()
+    default_ordering: str = "-created_at"
+    scope: Scope = OwnedScope()
+    joins: str = ""
+    condition: str = "TRUE"
+
+    @property
+    def table(self) -> str:
+        """The rows' table."""
+        return self.model._meta.db_table
+
+    def page(self, actor: Actor, query: Query, *, count: bool = True) -> Page:
+        """The rows within reach that match, one page of them. Raises NotAllowed, InvalidInput."""
+        require(actor, self.read)
+        ordering, descending = self._ordering(query.ordering or self.default_ordering, actor)
+        narrowed = self._narrowed(query.filters, actor)
+        columns = self._columns(actor.permissions, actor.is_system, False)
+        place = self._after(query.cursor, ordering, descending)
+        keys, parameters = self._keys(
+            actor, narrowed, place, ordering, descending, query.limit + 1, query.offset
+        )
+        direction = "DESC" if descending else "ASC"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {columns.select}, k.sort::text FROM ({keys}) AS k "
+                f'JOIN "{self.table}" AS t ON t.id = k.id {self.joins} '
+                f"ORDER BY k.sort {direction}, k.id {direction}",
+                parameters,
+            )
+            found = cursor.fetchall()
+        has_more = len(found) > query.limit
+        found = found[: query.limit]
+        rows = columns.assemble(found)
+        next_cursor = (
+            _encode_cursor(query.ordering or self.default_ordering, found[-1][-1], rows[-1]["id"])
+            if has_more
+            else None
+        )
+        total = self.total(actor, query.filters) if count else None
+        return Page(rows, has_more, next_cursor, total)
+
+    def one(self, actor: Actor, row_id: UUID) -> dict[str, Any]:
+        """A single row within reach, with all its fields. Raises NotAllowed, NotFound."""
+        require(actor, self.read)
+        columns = self._columns(actor.permissions, actor.is_system, True)
+        reach = self.scope.condition(actor)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'SELECT {columns.select}, NULL FROM "{self.table}" AS t {self.joins} '
+                f"WHERE t.id = %s AND {self.condition} AND {reach.sql}",
+                [row_id, *reach.parameters],
+            )
+            found = cursor.fetchall()
+        if not found:
+            raise NotFound
+        return columns.assemble(found)[0]
+
+    def ids(self, actor: Actor, filters: Mapping[str, str], *, limit: int) -> list[UUID]:
+        """The ids of all rows within reach that match, in key order, at most `limit`."""
+        require(actor, self.read)
+        narrowed = self._narrowed(filters, actor)
+        reach = self.scope.condition(actor)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'SELECT t.id FROM "{self.table}" AS t '
+                f"WHERE {reach.sql} AND {narrowed.sql} ORDER BY t.id LIMIT %s",
+                [*reach.parameters, *narrowed.parameters, limit],
+            )
+            return [row[0] for row in cursor.fetchall()]
+
+    def stream(self, actor: Actor, query: Query) -> Iterator[dict[str, Any]]:
+        """Every row within reach that matches, page by page, with memory for one page."""
+        cursor = ""
+        while True:
+            page = self.page(
+                actor,
+                Query(query.filters, query.ordering, STREAM_BATCH, 0, cursor),
+                count=False,
+            )
+            yield from page.rows
+            if page.next_cursor is None:
+                return
+            cursor = page.next_cursor
+
+    def total(self, actor: Actor, filters: Mapping[str, str]) -> Total:
+        """How many rows within reach match."""
+        narrowed = self._narrowed(filters, actor)
+        reach = self.scope.condition(actor)
+        digest = blake2b(repr(sorted(filters.items())).encode(), digest_size=12).hexdigest()
+        return total_of(
+            f"{self.name}:{actor.reach.fingerprint}:{digest}",
+            f'SELECT 1 FROM "{self.table}" AS t WHERE {reach.sql} AND {narrowed.sql}',
+            [*reach.parameters, *narrowed.parameters],
+        )
+
+    def visible_fields(self, actor: Actor, *, detail: bool = False) -> tuple[Field, ...]:
+        """The fields that exist for an actor."""
+        return tuple(
+            one
+            for one in self.fields
+            if (not one.right or actor.may(one.right)) and (detail or not one.detail)
+        )
+
+    def _narrowed(self, filters: Mapping[str, str], actor: Actor) -> Condition:
+        """The listing's own condition and all filters. Raises InvalidInput for unknown ones."""
+        if not filters:
+            return Condition(self.condition)
+        known = {one.name: one for one in self.filters if not one.right or actor.may(one.right)}
+        if unknown := sorted(set(filters) - set(known)):
+            allowed = ", ".join(sorted(known))
+            raise InvalidInput(
+                f"There is no parameter {', '.join(unknown)}. Filters: {allowed}.",
+                reason="unknown_parameter",
+                fields={name: ["This parameter does not exist."] for name in unknown},
+            )
+        parts, parameters = [self.condition], []
+        for name, text in filters.items():
+            sql, values = known[name].condition(text)
+            parts.append(sql)
+            parameters += values
+        return Condition(" AND ".join(parts), tuple(parameters))
+
+    def _ordering(self, text: str, actor: Actor) -> tuple[Ordering, bool]:
+        descending = text.startswith("-")
+        name = text.removeprefix("-")
+        hidden = {one.name for one in self.fields if one.right and not actor.may(one.right)}
+        for ordering in self.orderings:
+            if ordering.name == name and name not in hidden:
+                return ordering, descending
+        allowed = ", ".join(one.name for one in self.orderings if one.name not in hidden)
+        raise InvalidInput.field("ordering", f"Order by one of {allowed}, with - for descending.")
+
+    def _after(self, cursor: str, ordering: Ordering, descending: bool) -> Condition | None:
+        """The rows behind a cursor. Raises InvalidInput for one that is not ours."""
+        if not cursor:
+            return None
+        cast, parse = _CURSOR_TYPES[ordering.kind]
+        text, value, row_id = _decode_cursor(cursor)
+        if text != ("-" if descending else "") + ordering.name:
+            raise InvalidInput.field("cursor", "The cursor belongs to another ordering.")
+        try:
+            if value != _INFINITY:
+                parse(value)
+        except (ValueError, ArithmeticError):
+            raise InvalidInput.field("cursor", "This is not a cursor of this list.") from None
+        sign = "<" if descending else ">"
+        return Condition(
+            f"({ordering.expression}, t.id) {sign} (%s::{cast}, %s::uuid)", (value, row_id)
+        )
+
+    def _keys(
+        self,
+        actor: Actor,
+        narrowed: Condition,
+        place: Condition | None,
+        ordering: Ordering,
+        descending: bool,
+        limit: int,
+        offset: int,
+    ) -> tuple[str, list[Any]]:
+        """The ids of the page's rows: columns are joined to these few only."""
+        direction = "DESC" if descending else "ASC"
+        conditions = [narrowed] if place is None else [narrowed, place]
+        wanted = " AND ".join(one.sql for one in conditions)
+        values = [value for one in conditions for value in one.parameters]
+        select = f'SELECT t.id, {ordering.expression} AS sort FROM "{self.table}" AS t WHERE'
+        order = f"ORDER BY {ordering.expression} {direction}, t.id {direction}"
+        branches = self.scope.branches(actor)
+        if branches is None:
+            reach = self.scope.condition(actor)
+            return (
+                f"{select} {reach.sql} AND {wanted} {order} LIMIT {limit} OFFSET {offset}",
+                [*reach.parameters, *values],
+            )
+        if not branches:
+            return f"{select} FALSE", []
+        parts = [
+            f"({select} {one.sql} AND {wanted} {order} LIMIT {limit + offset})" for one in branches
+        ]
+        parameters = [value for one in branches for value in (*one.parameters, *values)]
+        if len(parts) == 1:
+            return f"{parts[0]} OFFSET {offset}", parameters
+        return (
+            f"SELECT id, sort FROM ({' UNION '.join(parts)}) AS m "
+            f"ORDER BY sort {direction}, id {direction} LIMIT {limit} OFFSET {offset}",
+            parameters,
+        )
+
+    @lru_cache(maxsize=64)  # noqa: B019  a listing lives as long as the process
+    def _columns(self, permissions: frozenset[str], everything: bool, detail: bool) -> Columns:
+        visible = [
+            one
+            for one in self.fields
+            if (not one.right or everything or one.right in permissions)
+            and (detail or not one.detail)
+        ]
+        return Columns.of(visible, self.model)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The compiled fields of a listing for one set of rights."""
+
+    select: str
+    names: tuple[str, ...]
+    converters: tuple[tuple[str, Any], ...]
+    cards: tuple[tuple[str, Any], ...]
+    named: tuple[str, ...]
+
+    @classmethod
+    def of(cls, fields: list[Field], model: type[models.Model]) -> Columns:
+        """Compile fields for a model."""
+        selects, names = [], []
+        for one in fields:
+            selects.append(one.select(model))
+            names.append(one.name)
+        named = [one for one in fields if one.card_name]
+        selects += [one.card_name for one in named]
+        names += [f"{one.name}__name" for one in named]
+        return cls(
+            select=", ".join(selects),
+            names=tuple(names),
+            converters=tuple(
+                (one.name, WIRE[one.resolved_kind(model)])
+                for one in fields
+                if one.resolved_kind(model) in WIRE
+            ),
+            cards=tuple((one.name, one.card) for one in fields if one.card),
+            named=tuple(one.name for one in named),
+        )
+
+    def assemble(self, found: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+        """Rows of values as dictionaries, references as cards."""
+        names = self.names
+        rows = [dict(zip(names, values, strict=False)) for values in found]
+        for name, convert in self.converters:
+            for row in rows:
+                if (value := row[name]) is not None:
+                    row[name] = convert(value)
+        for name, card in self.cards:
+            cards = card.cards({row[name] for row in rows if row[name] is not None})
+            for row in rows:
+                row[name] = cards.get(row[name])
+        for name in self.named:
+            _join_name(rows, name)
+        return rows
+
+
+def _join_name(rows: list[dict[str, Any]], name: str) -> None:
+    """Make a card of an id and the name selected beside it."""
+    for row in rows:
+        label = row.pop(f"{name}__name")
+        if row[name] is not None:
+            row[name] = {"id": row[name], "name": label}
+
+
+def _encode_cursor(ordering: str, value: str, row_id: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([ordering, value, row_id])).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str) -> tuple[str, str, UUID]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        ordering, value, row_id = orjson.loads(base64.urlsafe_b64decode(padded.encode()))
+        return str(ordering), str(value), UUID(row_id)
+    except (ValueError, TypeError, AttributeError, binascii.Error):
+        raise InvalidInput.field("cursor", "This is not a cursor of this list.") from None

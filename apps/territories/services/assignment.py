@@ -1,0 +1,87 @@
+"""Handing out work within territories: to the owner, in turn, or to the least loaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from apps.territories.models import Territory
+from apps.territories.rules import Candidate, least_loaded, next_in_turn
+from apps.territories.selectors import Staff, staff_of
+
+Loads = Callable[[Sequence[UUID]], Mapping[UUID, int]]
+
+
+def hand_out(territory_ids: Sequence[UUID], *, loads: Loads) -> list[UUID | None]:
+    """Choose a person for each piece of work, in the order given, inside the caller's transaction.
+
+    Fair in bulk and under concurrency: a territory that shares work out is locked while it does,
+    and every choice counts for the next one. Where nobody can take more, the owner gets it.
+
+    Args:
+        territory_ids: the territory of each piece of work.
+        loads: answers how many open leads each of some people has; asked only where it matters.
+
+    Returns:
+        A user id for each piece of work; None where the territory has nobody.
+    """
+    staffs = staff_of(sorted(set(territory_ids)), today=timezone.localdate())
+    sharing = [one for one in staffs.values() if one.candidates]
+    if not sharing:
+        return [staffs[one].owner_id if one in staffs else None for one in territory_ids]
+    turns = _take_turns(
+        {one.territory_id: count for one, count in _counted(sharing, territory_ids)}
+    )
+    counts = dict(loads(_whose_load_matters(sharing)))
+    return [_choose(staffs[one], turns, counts) if one in staffs else None for one in territory_ids]
+
+
+def _counted(sharing: Sequence[Staff], territory_ids: Sequence[UUID]) -> list[tuple[Staff, int]]:
+    amounts = Counter(territory_ids)
+    return [(one, amounts[one.territory_id]) for one in sharing]
+
+
+def _take_turns(amounts: Mapping[UUID, int]) -> dict[UUID, int]:
+    """Reserve turns in each territory; the row lock makes others wait for theirs."""
+    turns = {}
+    with connection.cursor() as cursor:
+        for territory_id in sorted(amounts):
+            cursor.execute(
+                "UPDATE territories_territory SET rotation = rotation + %s WHERE id = %s "
+                "RETURNING rotation - %s",
+                [amounts[territory_id], territory_id, amounts[territory_id]],
+            )
+            turns[territory_id] = cursor.fetchone()[0]
+    return turns
+
+
+def _whose_load_matters(sharing: Sequence[Staff]) -> list[UUID]:
+    return sorted(
+        {
+            candidate.user_id
+            for one in sharing
+            for candidate in one.candidates
+            if one.assignment == Territory.Assignment.LEAST_LOADED or candidate.capacity is not None
+        }
+    )
+
+
+def _choose(staff: Staff, turns: dict[UUID, int], counts: dict[UUID, int]) -> UUID | None:
+    if not staff.candidates:
+        return staff.owner_id
+    candidates = [replace(one, open_leads=counts.get(one.user_id, 0)) for one in staff.candidates]
+    chosen: Candidate | None
+    if staff.assignment == Territory.Assignment.LEAST_LOADED:
+        chosen = least_loaded(candidates)
+    else:
+        chosen = next_in_turn(candidates, turns[staff.territory_id])
+        turns[staff.territory_id] += 1
+    if chosen is None:
+        return staff.owner_id
+    counts[chosen.user_id] = counts.get(chosen.user_id, 0) + 1
+    return chosen.user_id

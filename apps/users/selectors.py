@@ -1,0 +1,92 @@
+"""Answers about people: who they are right now, and who reports to whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from cachetools import TTLCache, cached
+from cachetools.keys import hashkey
+from django.db import connection
+from django.utils import timezone
+
+from apps.core.actors import Actor
+from apps.core.permissions import declared
+from apps.users.models import RolePermission, User
+
+# How long a change of role, a revocation or a new matrix may go unnoticed by a process.
+NOTICED_WITHIN_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a person may do right now."""
+
+    user_id: UUID
+    role: str
+    token_version: int
+    permissions: frozenset[str]
+
+
+_standings: TTLCache[UUID, Standing | None] = TTLCache(20_000, NOTICED_WITHIN_SECONDS)
+_matrix: TTLCache[str, dict[str, frozenset[str]]] = TTLCache(1, NOTICED_WITHIN_SECONDS)
+
+
+@cached(_standings)
+def current_standing(user_id: UUID) -> Standing | None:
+    """The standing of a person; None when they are gone or inactive."""
+    found = User.objects.active().filter(pk=user_id).values_list("role", "token_version").first()
+    if found is None:
+        return None
+    role, token_version = found
+    return Standing(user_id, role, token_version, permission_matrix().get(role, frozenset()))
+
+
+@cached(_matrix, key=lambda: hashkey("matrix"))
+def permission_matrix() -> dict[str, frozenset[str]]:
+    """Which permissions each role holds now; a permission without a row has its declared roles."""
+    held: dict[str, set[str]] = {}
+    for permission in declared():
+        for role in permission.default_roles:
+            held.setdefault(role, set()).add(permission.name)
+    rows = (
+        RolePermission.objects.filter(effective_from__lte=timezone.now())
+        .order_by("role", "permission", "-effective_from")
+        .distinct("role", "permission")
+        .values_list("role", "permission", "allowed")
+    )
+    for role, permission_name, allowed in rows:
+        names = held.setdefault(role, set())
+        names.add(permission_name) if allowed else names.discard(permission_name)
+    return {role: frozenset(names) for role, names in held.items()}
+
+
+def forget_standings() -> None:
+    """Look everybody up anew in this process."""
+    _standings.clear()
+    _matrix.clear()
+
+
+def actor_for(user_id: UUID, *, door: str, request_id: str = "") -> Actor | None:
+    """The actor a person is, coming through a door; None when they may not act."""
+    standing = current_standing(user_id)
+    if standing is None:
+        return None
+    return Actor(user_id, standing.role, standing.permissions, door, request_id)
+
+
+_REPORTS = """
+WITH RECURSIVE team(id) AS (
+    SELECT id FROM users_user WHERE manager_id = %s
+    UNION
+    SELECT u.id FROM users_user u JOIN team ON u.manager_id = team.id
+)
+SELECT id FROM team
+"""
+
+
+def reports_of(user_id: UUID) -> tuple[UUID, ...]:
+    """Everybody below a person in the reporting lines, at any depth."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REPORTS, [user_id])
+        return tuple(row[0] for row in cursor.fetchall())

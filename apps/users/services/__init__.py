@@ -1,0 +1,1 @@
+"""What happens to people: added, changed, signed in and out."""

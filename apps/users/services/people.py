@@ -1,0 +1,142 @@
+"""People: adding them, changing what they may do and whom they report to."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from apps.core.actors import Actor
+from apps.core.errors import InvalidInput, NotFound
+from apps.core.journal import publish
+from apps.core.permissions import declared, require
+from apps.users.errors import EmailTaken, ReportingLineLoops
+from apps.users.events import UserAccessChanged
+from apps.users.models import Role, RolePermission, SignIn, User
+from apps.users.permissions import MANAGE_USER
+from apps.users.selectors import forget_standings, reports_of
+
+
+@transaction.atomic
+def add_user(
+    *,
+    email: str,
+    name: str,
+    role: str,
+    password: str | None,
+    manager_id: UUID | None = None,
+    time_zone: str = "UTC",
+    actor: Actor,
+) -> User:
+    """Let somebody use the platform. Raises NotAllowed, EmailTaken, InvalidInput, NotFound."""
+    require(actor, MANAGE_USER)
+    if role not in Role.values:
+        raise InvalidInput.field("role", f"Choose one of {', '.join(Role.values)}.")
+    if User.objects.filter(email__iexact=email).exists():
+        raise EmailTaken
+    manager = _manager(manager_id)
+    user = User(email=email, name=name, role=role, manager=manager, time_zone=time_zone)
+    if password is None:
+        user.set_unusable_password()
+    else:
+        _check_password(password, user)
+        user.set_password(password)
+    user.save()
+    _tell(user, actor)
+    return user
+
+
+@transaction.atomic
+def change_access(
+    *, user_id: UUID, role: str, manager_id: UUID | None, is_active: bool, actor: Actor
+) -> User:
+    """Change what a person may do, whom they report to, or end their access.
+
+    All of the person's tokens stop working within seconds when role or activity change.
+    Raises NotAllowed, NotFound, InvalidInput, ReportingLineLoops.
+    """
+    require(actor, MANAGE_USER)
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound
+    if role not in Role.values:
+        raise InvalidInput.field("role", f"Choose one of {', '.join(Role.values)}.")
+    if manager_id is not None and manager_id in (user_id, *reports_of(user_id)):
+        raise ReportingLineLoops
+    if (user.role, user.is_active) != (role, is_active):
+        user.token_version += 1
+    user.role, user.manager, user.is_active = role, _manager(manager_id), is_active
+    user.save()
+    if not is_active:
+        SignIn.objects.filter(user=user, ended_at=None).update(
+            ended_at=timezone.now(), ended_because="access ended"
+        )
+    _tell(user, actor)
+    return user
+
+
+@transaction.atomic
+def set_password(*, user_id: UUID, password: str, actor: Actor) -> None:
+    """Give a person a new password; all their sign-ins end. Raises NotAllowed, InvalidInput."""
+    if actor.id != user_id:
+        require(actor, MANAGE_USER)
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound
+    _check_password(password, user)
+    user.set_password(password)
+    user.token_version += 1
+    user.save(update_fields=["password", "token_version", "is_superuser", "updated_at"])
+    SignIn.objects.filter(user=user, ended_at=None).update(
+        ended_at=timezone.now(), ended_because="password changed"
+    )
+    transaction.on_commit(forget_standings)
+
+
+@transaction.atomic
+def allow_role(*, role: str, permission: str, allowed: bool, actor: Actor) -> RolePermission:
+    """Give a role a permission or take it away, from now on. Raises NotAllowed, InvalidInput."""
+    require(actor, MANAGE_USER)
+    if role not in Role.values:
+        raise InvalidInput.field("role", f"Choose one of {', '.join(Role.values)}.")
+    if permission not in {one.name for one in declared()}:
+        raise InvalidInput.field("permission", "There is no such permission.")
+    row = RolePermission.objects.create(
+        role=role, permission=permission, allowed=allowed, effective_from=timezone.now()
+    )
+    transaction.on_commit(forget_standings)
+    return row
+
+
+def _manager(manager_id: UUID | None) -> User | None:
+    if manager_id is None:
+        return None
+    manager = User.objects.active().filter(pk=manager_id).first()
+    if manager is None:
+        raise InvalidInput.field("manager_id", "There is no such person.")
+    return manager
+
+
+def _check_password(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as failure:
+        raise InvalidInput(
+            "The password is too weak.", fields={"password": list(failure.messages)}
+        ) from None
+
+
+def _tell(user: User, actor: Actor) -> None:
+    publish(
+        UserAccessChanged(
+            user_id=user.pk,
+            role=user.role,
+            is_active=user.is_active,
+            manager_id=user.manager_id,
+        ),
+        actor=actor,
+    )
+    transaction.on_commit(forget_standings)

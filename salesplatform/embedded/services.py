@@ -1,0 +1,136 @@
+"""The services the application needs: embedded servers, or external ones named by variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from salesplatform.embedded import processes
+from salesplatform.embedded.errors import CannotStart
+from salesplatform.embedded.external import check_external_services
+from salesplatform.embedded.locks import FileLock, alone
+from salesplatform.embedded.parts import orphans
+from salesplatform.embedded.places import DataFolder
+from salesplatform.embedded.postgres import Postgres
+from salesplatform.embedded.programs import postgres_programs, valkey_program
+from salesplatform.embedded.server import Server
+from salesplatform.embedded.signals import uninterrupted
+from salesplatform.embedded.valkey import Valkey
+
+Say = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+@dataclass
+class Services:
+    """The servers of one data folder, and the environment that leads to them.
+
+    A variable that is already set names an external server, and its embedded one stays off.
+    """
+
+    folder: DataFolder
+    throwaway: bool = False
+    postgres: Postgres | None = field(init=False, default=None)
+    valkey: Valkey | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.folder.create()
+        with alone(self.folder.root / "unpack.lock"):
+            if not os.environ.get("DATABASE_URL"):
+                self.postgres = self._embedded_postgres()
+            if not os.environ.get("REDIS_URL"):
+                self.valkey = self._embedded_valkey()
+
+    @property
+    def servers(self) -> list[Server]:
+        return [server for server in (self.postgres, self.valkey) if server]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables the application reads to find its services."""
+        found = {"DATA_DIR": str(self.folder.root)}
+        if self.postgres:
+            found["DATABASE_URL"] = self.postgres.url
+        if self.valkey:
+            found["REDIS_URL"] = self.valkey.url
+        if not os.environ.get("CELERY_BROKER_URL"):
+            redis = self.valkey
+            found["CELERY_BROKER_URL"] = redis.broker_url if redis else os.environ["REDIS_URL"]
+        return found
+
+    def start(self, say: Say = _silent) -> None:
+        """Make every service answer; several commands may ask at the same time."""
+        check_external_services()
+        with alone(self.folder.root / "start.lock"):
+            for server in self.servers:
+                started = server.start()
+                say(
+                    f"{server.name} {'started' if started else 'found running'}, port {server.port}"
+                )
+
+    def stop(self) -> None:
+        for server in reversed(self.servers):
+            server.stop()
+
+    def _embedded_postgres(self) -> Postgres:
+        return Postgres(
+            self.folder.postgres,
+            self.folder.log / "postgres.log",
+            postgres_programs(self.folder.programs),
+            throwaway=self.throwaway,
+        )
+
+    def _embedded_valkey(self) -> Valkey:
+        return Valkey(
+            self.folder.valkey,
+            self.folder.log / "valkey.log",
+            valkey_program(self.folder.programs),
+        )
+
+
+class Use:
+    """One command's use of the servers: they stop with the last one, unless `up` keeps them."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._lock = FileLock(services.folder.root / "use.lock")
+
+    def hold(self) -> None:
+        """Say that the servers are in use; waits while another command stops them."""
+        self._lock.share()
+
+    def begin(self, say: Say = _silent) -> None:
+        self.hold()
+        self.services.start(say)
+
+    def end(self) -> None:
+        with uninterrupted():
+            if not self.services.folder.kept_running.exists() and self._lock.try_to_take():
+                self.services.stop()
+            self._lock.release()
+
+
+def keep_running(services: Services, say: Say) -> None:
+    """Start the servers and let them outlive this command."""
+    use = Use(services)
+    services.folder.kept_running.touch()
+    use.begin(say)
+    use.end()
+
+
+def stop_running(services: Services) -> None:
+    """Stop the servers, unless another command uses them."""
+    lock = FileLock(services.folder.root / "use.lock")
+    services.folder.kept_running.unlink(missing_ok=True)
+    if not lock.try_to_take():
+        raise CannotStart(
+            "The servers are in use by another command and stop when the last such command ends."
+        )
+    processes.end_all(partial(orphans, services.folder.root))
+    services.stop()
+    lock.release()

@@ -1,0 +1,26 @@
+"""Production. Refuses to start with what is only fit for a single machine."""
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from salesplatform.settings.base import *  # noqa: F403
+from salesplatform.settings.base import JWT_SECRET, SECRET_KEY
+
+DEMO_ALLOWED = False
+
+if len(SECRET_KEY) < 40 or "production-refuses" in SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY must be set to at least 40 random characters.")
+if len(JWT_SECRET) < 40:
+    raise ImproperlyConfigured("JWT_SECRET must have at least 40 random characters.")
+if environ.Env().bool("DEBUG", default=False):
+    raise ImproperlyConfigured("DEBUG is not for production.")
+
+SECURE_SSL_REDIRECT = environ.Env().bool("SECURE_SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^health$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+CSRF_TRUSTED_ORIGINS = environ.Env().list("CSRF_TRUSTED_ORIGINS", default=[])

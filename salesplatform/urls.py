@@ -1,0 +1,29 @@
+"""Every address of the platform. Sales under /api/v1, without trailing slashes."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from django_prometheus.exports import ExportToDjangoView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from apps.core.api.system import health
+
+API_V1 = [
+    path("", include("apps.core.api.urls")),
+    path("", include("apps.users.api.urls")),
+    path("", include("apps.territories.api.urls")),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("health", health),
+    path("metrics", ExportToDjangoView),
+    path("api/v1/", include(API_V1)),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "apps.core.api.envelope.bad_request"
+handler404 = "apps.core.api.envelope.unknown_route"
+handler500 = "apps.core.api.envelope.server_error"

@@ -1,0 +1,114 @@
+"""What every test can ask for. Real PostgreSQL and Valkey, started by `make test`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from apps.core.actors import Actor, system_actor
+from apps.core.cache import shared_cache
+from apps.core.journal import deliver
+from apps.core.rows.totals import forget_totals
+from apps.territories.fields import TERRITORY_NAMES
+from apps.territories.selectors import forget_reach
+from apps.users.fields import USER_NAMES
+from apps.users.models import Role, User
+from apps.users.selectors import forget_standings
+from tests.factories.users import PASSWORD, UserFactory, actor_of
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Caches of one test never answer another, nor those of a parallel worker."""
+    shared_cache.keep_apart(f"{uuid4()}:")
+    for forget in (forget_totals, forget_reach, forget_standings):
+        forget()
+    for names in (USER_NAMES, TERRITORY_NAMES):
+        names.forget()
+
+
+@pytest.fixture
+def system() -> Actor:
+    """The platform itself."""
+    return system_actor(door="test", request_id="test-request")
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    """Somebody who may do everything."""
+    return UserFactory(role=Role.ADMIN, name="Ada Admin")
+
+
+@pytest.fixture
+def manager(db: None) -> User:
+    """A sales manager."""
+    return UserFactory(role=Role.SALES_MANAGER, name="Mia Manager")
+
+
+@pytest.fixture
+def rep(manager: User) -> User:
+    """A sales rep who reports to the manager."""
+    return UserFactory(role=Role.SALES_REP, name="Rex Rep", manager=manager)
+
+
+@pytest.fixture
+def outsider(db: None) -> User:
+    """A sales rep whom nothing connects to the others."""
+    return UserFactory(role=Role.SALES_REP, name="Olga Outsider")
+
+
+@pytest.fixture
+def acting() -> Callable[..., Actor]:
+    """Turns a person into an actor."""
+    return actor_of
+
+
+class ApiClient(Client):
+    """Speaks JSON with a bearer token."""
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """A request to /api/v1; returns the response."""
+        sent = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+        return self.generic(
+            method,
+            f"/api/v1{path}",
+            data=_json(body),
+            content_type="application/json",
+            **sent,
+        )
+
+
+def _json(body: Any) -> bytes:
+    return b"" if body is None else json.dumps(body, default=str).encode()
+
+
+@pytest.fixture
+def api() -> Callable[[User], ApiClient]:
+    """An API client signed in as a person, by the real sign-in."""
+
+    def sign_in(user: User) -> ApiClient:
+        client = ApiClient()
+        answer = client.call("POST", "/auth/token", {"email": user.email, "password": PASSWORD})
+        assert answer.status_code == 200, answer.content
+        client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {answer.json()['access']}"
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def deliver_events(db: None) -> Callable[[], int]:
+    """Runs every handler that has something to hear, until nothing waits."""
+
+    def run() -> int:
+        heard = 0
+        while count := deliver():
+            heard += count
+        return heard
+
+    return run
