@@ -9,7 +9,7 @@ SCHEMA = docs/api/openapi.yaml
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help run test check bench format schema shell manage lock image clean requirements
+.PHONY: help run test check check-django bench format schema shell manage lock image clean requirements
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
@@ -23,12 +23,16 @@ test: requirements  ## Run the tests among throw-away servers (ARGS="tests/leads
 check: requirements  ## Lint, format, types, imports, migrations and the API description
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy .
+	$(BIN)/mypy apps salesplatform
 	$(BIN)/lint-imports
-	$(EMBEDDED) exec -- sh -ec '$(BIN)/python manage.py check --fail-level WARNING; \
-		$(BIN)/python manage.py makemigrations --check --dry-run; \
-		$(BIN)/python manage.py spectacular --validate --fail-on-warn | diff -u $(SCHEMA) - \
-		|| { echo "$(SCHEMA) is out of date: run make schema"; exit 1; }'
+	@$(EMBEDDED) exec -- $(MAKE) --no-print-directory check-django
+
+check-django:
+	$(BIN)/python manage.py check --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	@fresh=$$(mktemp) && trap 'rm -f '$$fresh EXIT && \
+		$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $$fresh && \
+		{ diff -u $(SCHEMA) $$fresh || { echo "$(SCHEMA) is stale: run make schema." >&2; exit 1; }; }
 
 bench: requirements  ## Measure speed and print the ratios to the ceiling
 	@$(EMBEDDED) exec -- $(BIN)/python -m benchmarks $(ARGS)
@@ -59,4 +63,4 @@ clean:  ## Remove caches and the virtual environment; data in DATA_DIR stays
 
 requirements:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found." >&2; exit 1; }
-	@$(PYTHON) -m salesplatform.embedded.requirements
+	@$(PYTHON) requirements/install.py

@@ -6,6 +6,10 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "salesplatform.settings.local")
+
+# Commands hand work to the workers: their tasks need the application with our broker.
+import salesplatform.celery  # noqa: E402, F401
+
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "salesplatform.settings.local")
     execute_from_command_line(sys.argv)

@@ -12,6 +12,11 @@ API_V1 = [
     path("", include("apps.core.api.urls")),
     path("", include("apps.users.api.urls")),
     path("", include("apps.territories.api.urls")),
+    path("", include("apps.leads.api.urls")),
+    path("", include("apps.catalog.api.urls")),
+    path("", include("apps.accounts.api.urls")),
+    path("", include("apps.opportunities.api.urls")),
+    path("", include("apps.forecasts.api.urls")),
 ]
 
 urlpatterns = [

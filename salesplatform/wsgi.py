@@ -4,8 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from salesplatform.celery import app as celery_application  # noqa: F401  tasks use this broker
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "salesplatform.settings.local")
+
+# Requests hand work to the workers: their tasks need the application with our broker.
+import salesplatform.celery  # noqa: E402, F401
 
 application = get_wsgi_application()

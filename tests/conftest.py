@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
+import salesplatform.celery  # noqa: F401  tasks run at once, as the test settings say
 from apps.core.actors import Actor, system_actor
 from apps.core.cache import shared_cache
 from apps.core.journal import deliver

@@ -13,6 +13,8 @@ from functools import cached_property
 from hashlib import blake2b
 from uuid import UUID
 
+from apps.core.errors import NotAllowed
+
 SYSTEM_ID = UUID("00000000-0000-7000-8000-000000000001")
 SYSTEM_ROLE = "system"
 
@@ -42,6 +44,16 @@ class Reach:
                 digest.update(identifier.bytes)
         return digest.hexdigest()
 
+    @cached_property
+    def user_array(self) -> str:
+        """The people as PostgreSQL writes an array: one parameter, made once."""
+        return _array_of(self.user_ids)
+
+    @cached_property
+    def territory_array(self) -> str:
+        """The territories as PostgreSQL writes an array: one parameter, made once."""
+        return _array_of(self.territory_ids)
+
     def includes(self, *, owner_id: UUID | None, territory_id: UUID | None) -> bool:
         """Whether a row with this owner and territory can be seen."""
         return (
@@ -50,6 +62,10 @@ class Reach:
             or (territory_id is not None and territory_id in self.territory_ids)
             or (self.unrouted and owner_id is None and territory_id is None)
         )
+
+
+def _array_of(ids: tuple[UUID, ...]) -> str:
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 EVERYTHING = Reach(everything=True)
@@ -62,6 +78,28 @@ _resolver: list[ReachResolver] = []
 def resolve_reach_with(resolver: ReachResolver) -> None:
     """Plug in the function that knows how far an actor can see. Called once, at start."""
     _resolver[:] = [resolver]
+
+
+ActorFinder = Callable[..., "Actor | None"]
+_finder: list[ActorFinder] = []
+
+
+def find_actors_with(finder: ActorFinder) -> None:
+    """Plug in the function that knows people by id. Called once, at start."""
+    _finder[:] = [finder]
+
+
+def become(actor_id: UUID, *, door: str, request_id: str = "") -> Actor:
+    """The actor with this id, with today's rights: for work that goes on after the request.
+
+    Raises NotAllowed when that person may not act any more.
+    """
+    if actor_id == SYSTEM_ID:
+        return system_actor(door=door, request_id=request_id)
+    found = _finder[0](actor_id, door=door, request_id=request_id) if _finder else None
+    if found is None:
+        raise NotAllowed("The person who asked for this may not act any more.")
+    return found
 
 
 @dataclass(frozen=True)

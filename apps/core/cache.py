@@ -56,9 +56,10 @@ class SharedCache:
         """Keep a value; returns it."""
 
         def keep(client: redis.Redis) -> None:
-            client.pipeline(transaction=False).set(key, orjson.dumps(value), ex=seconds).delete(
-                f"{key}:making"
-            ).execute()
+            pipeline = client.pipeline(transaction=False)
+            pipeline.set(key, orjson.dumps(value), ex=seconds)
+            pipeline.delete(f"{key}:making")
+            pipeline.execute()
 
         self._ask(keep)
         return value

@@ -10,12 +10,13 @@ Payloads carry everything a listener needs, and never personal data in clear.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
-from uuid import UUID
 
 import msgspec
+
+from apps.core.identifiers import new_id
 
 EventClass = TypeVar("EventClass", bound=type)
 
@@ -78,17 +79,30 @@ def all_kinds() -> tuple[EventKind, ...]:
     return tuple(_by_name[name] for name in sorted(_by_name))
 
 
-def aggregate_of(happened: object) -> UUID:
-    """The id of what an event is about."""
-    identifier: UUID = getattr(happened, kind_of(type(happened)).about)
-    return identifier
-
-
-def to_payload(happened: object) -> str:
+def to_payload(happened: object) -> bytes:
     """The event as JSON: money as plain numbers, ids and times as text."""
-    return _encoder.encode(happened).decode()
+    return _encoder.encode(happened)
 
 
-def from_payload(name: str, payload: str) -> Any:
+def to_records(happened: Sequence[object]) -> str:
+    """Events as one JSON document, each with its wire side, in their order."""
+    records = []
+    for position, one in enumerate(happened):
+        kind = kind_of(type(one))
+        records.append(
+            {
+                "position": position,
+                "event_id": new_id(),
+                "name": kind.name,
+                "version": kind.version,
+                "topic": kind.topic,
+                "aggregate_id": getattr(one, kind.about),
+                "payload": msgspec.Raw(to_payload(one)),
+            }
+        )
+    return _encoder.encode(records).decode()
+
+
+def from_payload(name: str, payload: str | bytes) -> Any:
     """The event that a payload describes."""
     return kind_named(name).decoder.decode(payload)

@@ -8,7 +8,7 @@ else gives the key back.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from apps.core.errors import Conflict
 from apps.core.identifiers import new_id
 from apps.core.models import IdempotencyKey
 
-CLAIM_LASTS = timedelta(seconds=60)
+CLAIM_LASTS = timedelta(seconds=15)
 KEPT_FOR = timedelta(days=2)
 
 
@@ -36,6 +36,14 @@ class KeyReused(Conflict):
 
     reason = "idempotency_key_reused"
     message = "This Idempotency-Key was used for a different request."
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A key in hand, until a moment; whoever claims it after that makes this claim void."""
+
+    id: UUID
+    until: datetime
 
 
 @dataclass(frozen=True)
@@ -57,12 +65,12 @@ VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (actor_id, key) DO UPDATE SET claimed_until = excluded.claimed_until
 WHERE core_idempotencykey.status IS NULL AND core_idempotencykey.claimed_until < now()
   AND core_idempotencykey.request_digest = excluded.request_digest
-RETURNING id
+RETURNING id, claimed_until
 """
 
 
-def claim(*, actor_id: UUID, key: str, digest: str) -> UUID | Outcome:
-    """Claim a key for a request: the claim's id, or how the first request ended.
+def claim(*, actor_id: UUID, key: str, digest: str) -> Claim | Outcome:
+    """Claim a key for a request: the claim, or how the first request ended.
 
     Raises:
         InProgress: the first request has not ended.
@@ -71,7 +79,7 @@ def claim(*, actor_id: UUID, key: str, digest: str) -> UUID | Outcome:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [new_id(), actor_id, key, digest, timezone.now() + CLAIM_LASTS])
         if row := cursor.fetchone():
-            return UUID(str(row[0]))
+            return Claim(*row)
     known = IdempotencyKey.objects.filter(actor_id=actor_id, key=key).first()
     if known is None:
         raise InProgress
@@ -82,14 +90,19 @@ def claim(*, actor_id: UUID, key: str, digest: str) -> UUID | Outcome:
     return Outcome(known.status, known.answer)
 
 
-def store(*, claim_id: UUID, status: int, answer: Any) -> None:
-    """Keep how a request ended: an id to render again, or a refusal."""
-    IdempotencyKey.objects.filter(pk=claim_id).update(status=status, answer=answer)
+def store(*, claim: Claim, status: int, answer: Any) -> None:
+    """Keep how a request ended. In the transaction of its work.
+
+    Raises InProgress when the claim ran out and somebody else took it: the work is undone.
+    """
+    own = IdempotencyKey.objects.filter(pk=claim.id, claimed_until=claim.until, status=None)
+    if not own.update(status=status, answer=answer):
+        raise InProgress
 
 
-def give_back(*, claim_id: UUID) -> None:
+def give_back(*, claim: Claim) -> None:
     """Free a key whose request neither succeeded nor was refused for good."""
-    IdempotencyKey.objects.filter(pk=claim_id, status=None).delete()
+    IdempotencyKey.objects.filter(pk=claim.id, claimed_until=claim.until, status=None).delete()
 
 
 def forget_old_keys() -> int:

@@ -1,24 +1,27 @@
 """Long work in steps: asked for by a service, run by a worker, resumable after any crash.
 
-An app declares how one step of a kind of job is done:
+An app declares how a kind of job is started:
 
-    @runs("leads.bulk_assign")
-    def assign_next_batch(job: Job) -> bool: ...
+    @runs("leads.import")
+    def start_import(job: Job, resources: ExitStack) -> Step: ...
 
-A step runs in one transaction that also saves the job's position, and answers whether there is
-more to do. A worker that dies loses at most the step at hand, which never happened.
+What it returns is called again and again. Each call is one transaction that also saves the job's
+position, and answers whether there is more to do. A worker that dies loses at most the step at
+hand, which never happened; the next one starts at the saved position. Files and the like are
+entered into `resources`, which are closed when the worker is done with the job.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
@@ -26,12 +29,13 @@ from apps.core.errors import NotFound, Refusal, RuleBroken
 from apps.core.events import event
 from apps.core.journal import publish
 from apps.core.models import Job
-from apps.core.permissions import MANAGE_SYSTEM, VIEW_SYSTEM
+from apps.core.permissions import MANAGE_SYSTEM
 
 log = logging.getLogger(__name__)
 
 Step = Callable[[Job], bool]
-_steps: dict[str, Step] = {}
+Start = Callable[[Job, ExitStack], Step]
+_starts: dict[str, Start] = {}
 
 STALLED_AFTER = timedelta(minutes=2)
 
@@ -45,12 +49,12 @@ class JobRequested:
     kind: str
 
 
-def runs(kind: str) -> Callable[[Step], Step]:
-    """Declare the step of a kind of job."""
+def runs(kind: str) -> Callable[[Start], Start]:
+    """Declare how a kind of job is started, at the position where it stands."""
 
-    def register(step: Step) -> Step:
-        _steps[kind] = step
-        return step
+    def register(start: Start) -> Start:
+        _starts[kind] = start
+        return start
 
     return register
 
@@ -72,9 +76,9 @@ def request_job(
 
 
 def job_visible_to(actor: Actor, job_id: UUID) -> Job:
-    """A job of the actor's own, or anybody's for those who may see the system. Raises NotFound."""
+    """A job of the actor's own, or anybody's for those who manage the system. Raises NotFound."""
     job = Job.objects.filter(pk=job_id).first()
-    if job is None or not (job.actor_id == actor.id or actor.may(VIEW_SYSTEM)):
+    if job is None or not (job.actor_id == actor.id or actor.may(MANAGE_SYSTEM)):
         raise NotFound("There is no such job.", reason="job_not_found")
     return job
 
@@ -84,8 +88,6 @@ def cancel_job(*, job_id: UUID, actor: Actor) -> Job:
     """Stop a job after the step at hand. Raises NotFound, RuleBroken."""
     job_visible_to(actor, job_id)
     job = Job.objects.select_for_update().get(pk=job_id)
-    if job.actor_id != actor.id and not actor.may(MANAGE_SYSTEM):
-        raise NotFound("There is no such job.", reason="job_not_found")
     if job.has_ended:
         raise RuleBroken("The job has already ended.", reason="job_has_ended", status=job.status)
     job.cancel_requested_at = timezone.now()
@@ -95,40 +97,58 @@ def cancel_job(*, job_id: UUID, actor: Actor) -> Job:
 
 def run_job(job_id: UUID) -> None:
     """Run a job step by step until it ends. Two workers at once never do a step twice."""
-    while _run_step(job_id):
-        pass
+    with _Run(job_id) as run:
+        while run.step():
+            pass
 
 
-def _run_step(job_id: UUID) -> bool:
-    """One step in one transaction; returns whether to go on."""
-    try:
-        with transaction.atomic():
-            job = Job.objects.select_for_update(skip_locked=True).filter(pk=job_id).first()
-            if job is None or job.has_ended:
-                return False
-            return _advance(job)
-    except DatabaseError:
-        raise
-    except Exception as failure:
-        log.exception("job %s failed", job_id)
-        _mark_failed(job_id, failure)
+class _Run:
+    """One worker's go at a job. What it has started is only good at the position it left."""
+
+    def __init__(self, job_id: UUID) -> None:
+        self.job_id = job_id
+        self.next: Step | None = None
+        self.position = -1
+        self.resources = ExitStack()
+
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.resources.close()
+
+    def step(self) -> bool:
+        """One step in one transaction; returns whether to go on."""
+        try:
+            with transaction.atomic():
+                job = Job.objects.select_for_update(skip_locked=True).filter(pk=self.job_id).first()
+                return job is not None and not job.has_ended and self.advance(job)
+        except (OperationalError, InterfaceError):
+            # The server is away: the job stays open, and somebody goes on with it later.
+            raise
+        except Exception as failure:
+            log.exception("job %s failed", self.job_id)
+            _mark_failed(self.job_id, failure)
+            return False
+
+    def advance(self, job: Job) -> bool:
+        """Do the next step of a locked job, or end it."""
+        if job.cancel_requested_at:
+            _end(job, Job.Status.CANCELLED)
+            return False
+        if job.status == Job.Status.PENDING:
+            job.status = Job.Status.RUNNING
+            job.started_at = timezone.now()
+        if self.next is None or self.position != job.position:
+            self.resources.close()
+            self.next = _starts[job.kind](job, self.resources)
+        if self.next(job):
+            job.save()
+            self.position = job.position
+            return True
+        if not job.has_ended:
+            _end(job, Job.Status.COMPLETED_WITH_ERRORS if job.failed else Job.Status.COMPLETED)
         return False
-
-
-def _advance(job: Job) -> bool:
-    now = timezone.now()
-    if job.cancel_requested_at:
-        _end(job, Job.Status.CANCELLED)
-        return False
-    if job.status == Job.Status.PENDING:
-        job.status = Job.Status.RUNNING
-        job.started_at = now
-    if _steps[job.kind](job):
-        job.save()
-        return True
-    if not job.has_ended:
-        _end(job, Job.Status.COMPLETED_WITH_ERRORS if job.failed else Job.Status.COMPLETED)
-    return False
 
 
 def _end(job: Job, status: str) -> None:

@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,15 +20,14 @@ from django.db import DatabaseError, connection, transaction
 
 from apps.core.actors import Actor
 from apps.core.errors import NotFound
-from apps.core.events import aggregate_of, from_payload, kind_of, to_payload
-from apps.core.identifiers import new_id
+from apps.core.events import from_payload, kind_of, to_records
 from apps.core.poke import poke
 
 log = logging.getLogger(__name__)
 
 LANES = 16
 ATTEMPTS = 10
-LONGEST_WAIT = timedelta(minutes=15)
+LONGEST_WAIT_SECONDS = 15 * 60
 
 
 @dataclass(frozen=True)
@@ -82,15 +81,17 @@ def subscribers() -> tuple[Subscriber, ...]:
     return tuple(_subscribers[name] for name in sorted(_subscribers))
 
 
+# All events in one JSON document: one parameter, whether there is one event or a thousand.
 _PUBLISH = """
 WITH incoming AS (
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[])
-    WITH ORDINALITY AS t(event_id, name, version, topic, aggregate_id, payload, position)
+    SELECT * FROM json_to_recordset(%s::json) AS t(
+        position int, event_id uuid, name text, version text, topic text,
+        aggregate_id uuid, payload jsonb)
 ), happened AS (
     INSERT INTO core_businessevent
         (event_id, name, version, topic, aggregate_id, payload,
          actor_id, door, correlation_id)
-    SELECT event_id, name, version, topic, aggregate_id, payload::jsonb, %s, %s, %s
+    SELECT event_id, name, version, topic, aggregate_id, payload, %s, %s, %s
     FROM incoming ORDER BY position
     RETURNING sequence, name, aggregate_id
 )
@@ -115,18 +116,13 @@ def publish(*happened: object, actor: Actor) -> None:
         raise RuntimeError("Events are published in the transaction of the change they tell.")
     if not happened:
         return
-    kinds = [kind_of(type(one)) for one in happened]
-    pairs = [(name, who) for name in {kind.name for kind in kinds} for who in _listeners[name]]
+    names = {kind_of(event_class).name for event_class in set(map(type, happened))}
+    pairs = [(name, who) for name in names for who in _listeners[name]]
     with connection.cursor() as cursor:
         cursor.execute(
             _PUBLISH,
             [
-                [new_id() for _ in happened],
-                [kind.name for kind in kinds],
-                [kind.version for kind in kinds],
-                [kind.topic for kind in kinds],
-                [aggregate_of(one) for one in happened],
-                [to_payload(one) for one in happened],
+                to_records(happened),
                 actor.id,
                 actor.door,
                 actor.request_id,
@@ -140,21 +136,21 @@ def publish(*happened: object, actor: Actor) -> None:
 
 
 _CLAIM = """
-SELECT d.id, d.attempts, e.sequence, e.event_id, e.name, e.payload::text, e.occurred_at,
-       e.actor_id, e.correlation_id
+SELECT d.id, d.attempts, d.aggregate_id, e.payload::text,
+       e.sequence, e.event_id, e.name, e.occurred_at, e.actor_id, e.correlation_id
 FROM core_eventdelivery d JOIN core_businessevent e ON e.sequence = d.event_sequence
 WHERE d.subscriber = %s AND d.lane = %s AND d.dead_at IS NULL
   AND d.aggregate_id NOT IN (
       SELECT aggregate_id FROM core_eventdelivery
       WHERE subscriber = %s AND lane = %s AND dead_at IS NULL
-        AND attempts > 0 AND available_at > now())
+        AND attempts > 0 AND available_at > clock_timestamp())
 ORDER BY d.event_sequence
 LIMIT %s
 """
 
 _WAITING_LANES = """
 SELECT DISTINCT subscriber, lane FROM core_eventdelivery
-WHERE dead_at IS NULL AND available_at <= now() ORDER BY 1, 2
+WHERE dead_at IS NULL AND available_at <= clock_timestamp() ORDER BY 1, 2
 """
 
 
@@ -162,6 +158,7 @@ WHERE dead_at IS NULL AND available_at <= now() ORDER BY 1, 2
 class _Claimed:
     delivery_id: int
     attempts: int
+    aggregate_id: UUID
     recorded: Recorded
 
 
@@ -213,17 +210,25 @@ def _take_lane(subscriber_name: str, lane: int) -> bool:
 
 
 def _claim(subscriber: Subscriber, lane: int) -> list[_Claimed]:
+    """The next batch of a lane. What can't be read any more is put off like any failure."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [subscriber.name, lane, subscriber.name, lane, subscriber.batch])
         rows = cursor.fetchall()
-    return [
-        _Claimed(
-            delivery_id,
-            attempts,
-            Recorded(sequence, event_id, name, from_payload(name, payload), at, who, correlation),
-        )
-        for delivery_id, attempts, sequence, event_id, name, payload, at, who, correlation in rows
-    ]
+    claimed = []
+    unreadable: set[UUID] = set()
+    for delivery_id, attempts, aggregate_id, payload, sequence, event_id, name, *origin in rows:
+        if aggregate_id in unreadable:
+            continue
+        try:
+            happened = from_payload(name, payload)
+        except Exception as failure:
+            log.exception("event %s can't be read", sequence)
+            unreadable.add(aggregate_id)
+            _put_off(delivery_id, attempts, failure)
+            continue
+        recorded = Recorded(sequence, event_id, name, happened, *origin)
+        claimed.append(_Claimed(delivery_id, attempts, aggregate_id, recorded))
+    return claimed
 
 
 def _forget(claimed: Iterable[_Claimed]) -> None:
@@ -239,8 +244,7 @@ def _deliver_singly(subscriber: Subscriber, claimed: list[_Claimed]) -> int:
     heard = 0
     blocked: set[UUID] = set()
     for one in claimed:
-        aggregate_id = aggregate_of(one.recorded.event)
-        if aggregate_id in blocked:
+        if one.aggregate_id in blocked:
             continue
         try:
             with transaction.atomic():
@@ -249,21 +253,22 @@ def _deliver_singly(subscriber: Subscriber, claimed: list[_Claimed]) -> int:
             heard += 1
         except Exception as failure:
             log.exception("%s failed on event %s", subscriber.name, one.recorded.sequence)
-            blocked.add(aggregate_id)
-            _put_off(one, failure)
+            blocked.add(one.aggregate_id)
+            _put_off(one.delivery_id, one.attempts, failure)
     return heard
 
 
-def _put_off(one: _Claimed, failure: Exception) -> None:
+def _put_off(delivery_id: int, attempts: int, failure: Exception) -> None:
     """Try again later, ever later; after the last attempt keep it as dead."""
-    wait = min(timedelta(seconds=2**one.attempts), LONGEST_WAIT)
+    wait = min(2**attempts, LONGEST_WAIT_SECONDS)
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE core_eventdelivery
-               SET attempts = attempts + 1, error = %s, available_at = now() + %s,
+               SET attempts = attempts + 1, error = %s,
+                   available_at = clock_timestamp() + make_interval(secs => %s),
                    dead_at = CASE WHEN attempts + 1 >= %s THEN now() END
                WHERE id = %s""",
-            [f"{type(failure).__name__}: {failure}"[:2000], wait, ATTEMPTS, one.delivery_id],
+            [f"{type(failure).__name__}: {failure}"[:2000], wait, ATTEMPTS, delivery_id],
         )
 
 
@@ -274,10 +279,12 @@ def replay(*, event_sequence: int, subscriber: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO core_eventdelivery (event_sequence, subscriber, aggregate_id, lane)
-               SELECT sequence, %s, aggregate_id, abs(hashtextextended(aggregate_id::text, 0) %% %s)
+               SELECT sequence, %s, aggregate_id,
+                      abs(hashtextextended(aggregate_id::text, 0) %% %s)
                FROM core_businessevent WHERE sequence = %s
                ON CONFLICT (event_sequence, subscriber)
-               DO UPDATE SET attempts = 0, dead_at = NULL, available_at = now(), error = ''""",
+               DO UPDATE SET attempts = 0, dead_at = NULL, error = '',
+                             available_at = clock_timestamp()""",
             [subscriber, LANES, event_sequence],
         )
         if not cursor.rowcount:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import timezone
 
 from apps.core.errors import InvalidInput
 
@@ -80,3 +84,13 @@ def period_containing(day: date, kind: PeriodKind, *, start_month: int = 1) -> P
         return parse_period(f"FY_{year}", start_month=start_month)
     quarter = (day.month - start_month) % 12 // 3 + 1
     return parse_period(f"Q{quarter}_{year}", start_month=start_month)
+
+
+def organisation_today() -> date:
+    """The calendar day it is where the organisation is."""
+    return organisation_day(timezone.now())
+
+
+def organisation_day(moment: datetime) -> date:
+    """The calendar day of a moment where the organisation is (ORGANISATION_TIME_ZONE)."""
+    return moment.astimezone(ZoneInfo(settings.ORGANISATION_TIME_ZONE)).date()

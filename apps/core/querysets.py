@@ -20,9 +20,9 @@ class AnyOf(models.Lookup):
     lookup_name = "any"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, parameters = self.process_lhs(compiler, connection)
-        return f"{left} = ANY(%s::uuid[])", [*parameters, list(self.rhs)]
+        return f"{left} = ANY(%s::uuid[])", (*parameters, list(self.rhs))
 
 
 class ScopedQuerySet(models.QuerySet):

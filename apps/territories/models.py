@@ -8,12 +8,12 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 from guardian.models import UserObjectPermissionBase
 
 from apps.core.actors import Actor
 from apps.core.models import Record
 from apps.core.money import MoneyField
+from apps.core.periods import organisation_today
 from apps.users.models import User
 
 
@@ -125,7 +125,7 @@ class TerritoryMember(Record):
     territory = models.ForeignKey(Territory, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role, default=Role.REP)
-    valid_from = models.DateField(default=timezone.localdate)
+    valid_from = models.DateField(default=organisation_today)
     valid_until = models.DateField(null=True, blank=True, help_text="The last day.")
     capacity = models.IntegerField(null=True, blank=True, help_text="Open leads at most.")
 

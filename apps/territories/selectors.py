@@ -10,10 +10,10 @@ from uuid import UUID
 from cachetools import TTLCache, cached
 from cachetools.keys import hashkey
 from django.db import connection
-from django.utils import timezone
 
 from apps.core.actors import EVERYTHING, Actor, Reach
 from apps.core.cache import shared_cache
+from apps.core.periods import organisation_today
 from apps.core.permissions import ADMIN, INTEGRATION, READ_ONLY, SALES_MANAGER
 from apps.territories.models import Territory
 from apps.territories.permissions import ASSIGN_TERRITORY
@@ -21,7 +21,7 @@ from apps.territories.rules import Atlas, Candidate, Criteria, TerritoryRule, fo
 
 # A change of membership, reporting line or rule is noticed by every process within this time.
 NOTICED_WITHIN_SECONDS = 5
-REACH_KEPT_SECONDS = 300
+REACH_KEPT_SECONDS = 5
 GENERATION = "reach"
 
 _REACH = """
@@ -56,8 +56,9 @@ _reaches: TTLCache[tuple[UUID, str], Reach] = TTLCache(20_000, NOTICED_WITHIN_SE
 def reach_of(actor: Actor) -> Reach:
     """How far a person sees: own rows and territories, a manager's team and branches too.
 
-    Resolved ids are shared between processes for five minutes and made stale by any change of
-    people, memberships or the tree.
+    Resolved ids are shared between processes and made stale by any change of people, memberships
+    or the tree. Grants and memberships also end by the clock, so nothing is kept longer than the
+    ten seconds within which a change has to take effect.
     """
     if actor.role == ADMIN:
         return EVERYTHING
@@ -88,7 +89,7 @@ def _resolve(actor: Actor) -> list[list[str]]:
                 "user": actor.id,
                 "leads_team": actor.role == SALES_MANAGER,
                 "whole_branch": actor.role in (SALES_MANAGER, READ_ONLY, INTEGRATION),
-                "today": timezone.localdate(),
+                "today": organisation_today(),
             },
         )
         users, territories = cursor.fetchone()

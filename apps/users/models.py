@@ -33,6 +33,11 @@ class UserQuerySet(models.QuerySet):
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     """Makes users for Django's own commands; everything else goes through the services."""
 
+    def get_by_natural_key(self, username: str | None) -> User:
+        """The person with an address, however its letters were typed."""
+        user: User = self.get(email__iexact=username)
+        return user
+
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
         """The first admin of an empty system (`manage.py createsuperuser`)."""
         user = self.model(email=email, role=Role.ADMIN, **fields)
@@ -73,6 +78,10 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def get_full_name(self) -> str:
+        """The name, as Django's pages ask for it."""
+        return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         # Django's own pages ask for a superuser; here that is nothing but the role.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -29,7 +30,7 @@ class Standing:
 
 
 _standings: TTLCache[UUID, Standing | None] = TTLCache(20_000, NOTICED_WITHIN_SECONDS)
-_matrix: TTLCache[str, dict[str, frozenset[str]]] = TTLCache(1, NOTICED_WITHIN_SECONDS)
+_matrix: TTLCache[Hashable, dict[str, frozenset[str]]] = TTLCache(1, NOTICED_WITHIN_SECONDS)
 
 
 @cached(_standings)

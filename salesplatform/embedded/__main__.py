@@ -26,6 +26,9 @@ def main(arguments: list[str]) -> int:
     except CannotStart as reason:
         print(reason, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"Cannot go on: {error}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

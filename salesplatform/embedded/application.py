@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from salesplatform.embedded import ports, processes
 from salesplatform.embedded.errors import CannotStart
-from salesplatform.embedded.external import EXTERNAL, check_external_services
+from salesplatform.embedded.external import check_external_services
 from salesplatform.embedded.locks import FileLock
 from salesplatform.embedded.parts import Program, orphans
 from salesplatform.embedded.places import DataFolder, private_text
 from salesplatform.embedded.services import Services, Use
-from salesplatform.embedded.steps import manage, manage_in_sight, step
+from salesplatform.embedded.signals import uninterrupted
+from salesplatform.embedded.steps import manage, step, talking_step
 from salesplatform.embedded.supervisor import Supervisor
 from salesplatform.embedded.welcome import answers, welcome
 
@@ -44,10 +47,10 @@ class Address:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def check(self) -> None:
-        if ports.is_busy(self.port, self.host):
+        if obstacle := ports.obstacle(self.port, self.host):
             raise CannotStart(
-                f"Port {self.port} on {self.host} is busy: stop what listens there, "
-                f"or choose another port, as in `make run PORT={self.port + 1}`."
+                f"Port {self.port} on {self.host} cannot be listened on ({obstacle}): "
+                f"choose another, as in `make run PORT={self.port + 1}`."
             )
 
 
@@ -80,7 +83,7 @@ def programs(folder: DataFolder, address: Address, variables: dict[str, str]) ->
 
     def program(name: str, arguments: str, patience: float = 10.0) -> Program:
         # The process name shows up in PostgreSQL's list of connections.
-        named = variables | {"PROCESS_NAME": f"salesplatform {name}"}
+        named = variables | {"PROCESS_NAME": f"salesplatform-{name}"}
         return Program(name, arguments.split(), folder.root, named, patience)
 
     return [
@@ -99,7 +102,7 @@ def programs(folder: DataFolder, address: Address, variables: dict[str, str]) ->
         program(
             "worker",
             "-m celery -A salesplatform worker --loglevel INFO "
-            f"--pool prefork --concurrency {WORKER_PROCESSES}",
+            f"--pool prefork --concurrency {WORKER_PROCESSES} --without-mingle --without-gossip",
             patience=30.0,
         ),
     ]
@@ -126,42 +129,50 @@ def _end_orphans(folder: DataFolder) -> None:
 
 def _start_services(use: Use) -> None:
     use.hold()
-    if any(os.environ.get(variable) for variable in EXTERNAL):
+    if external := use.services.external:
         with step("External services"):
-            check_external_services()
+            check_external_services(external)
     for server in use.services.servers:
-        with step(f"{server.name}, port {server.port}"):
+        with step(server.name):
             server.start()
 
 
 def _run_platform(services: Services, address: Address, began: float) -> None:
-    variables = services.environment | {"SECRET_KEY": secret_key(services.folder)}
+    variables = services.environment | {
+        "SECRET_KEY": secret_key(services.folder),
+        "PROMETHEUS_MULTIPROC_DIR": str(_empty_metrics(services.folder)),
+    }
     _prepare_database(services.folder, variables)
-    running = programs(services.folder, address, variables)
-    supervisor = Supervisor([*services.servers, *running], _say)
+    web, *others = programs(services.folder, address, variables)
+    supervisor = Supervisor(services.servers, _say)
     try:
         with supervisor.listening():
-            with step("Web, worker, clock and event delivery"):
-                supervisor.start()
-                _wait_for_web(supervisor, running[0], address)
+            with talking_step("Web server"):
+                supervisor.start(web)
+                _wait_for_web(supervisor, web, address)
+            supervisor.start(*others)
             if not supervisor.told_to_stop:
                 print(f"Ready after {time.monotonic() - began:.1f} s.\n")
                 welcome(address.url)
             supervisor.watch()
             print("\nStopping …", flush=True)
     finally:
-        for program in running:
-            program.stop()
+        with uninterrupted():
+            for program in (web, *others):
+                program.stop()
+
+
+def _empty_metrics(folder: DataFolder) -> Path:
+    """Where the processes add up their counters; those of the last run are gone with it."""
+    metrics = folder.root / "metrics"
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir()
+    return metrics
 
 
 def _prepare_database(folder: DataFolder, variables: dict[str, str]) -> None:
-    log = folder.log / "setup.log"
-    with step("Migrations"):
-        manage("migrate --no-input", variables=variables, log=log)
-    with step("Reference data"):
-        manage("seed", variables=variables, log=log)
-    if os.environ.get("DEMO", "1") != "0":
-        manage_in_sight("load_demo", variables=variables)
+    without_demo = " --no-demo" if os.environ.get("DEMO", "1") == "0" else ""
+    manage(f"prepare{without_demo}", variables=variables, log=folder.log / "setup.log")
 
 
 def _wait_for_web(supervisor: Supervisor, web: Program, address: Address) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 import psycopg
@@ -18,11 +18,10 @@ SECONDS = 5
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 
 
-def check_external_services() -> None:
+def check_external_services(variables: Iterable[str]) -> None:
     """Refuse with a sentence that names the variable whose server does not answer."""
-    for variable, attempt in EXTERNAL.items():
-        if url := os.environ.get(variable):
-            _check(variable, url, attempt)
+    for variable in variables:
+        _check(variable, os.environ[variable], ATTEMPTS[variable])
 
 
 def _check(variable: str, url: str, attempt: Callable[[str], None]) -> None:
@@ -62,7 +61,7 @@ def _address(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2] or "an unknown address"
 
 
-EXTERNAL: dict[str, Callable[[str], None]] = {
+ATTEMPTS: dict[str, Callable[[str], None]] = {
     "DATABASE_URL": _connect_database,
     "REDIS_URL": _ping_redis,
     "CELERY_BROKER_URL": _reach_broker,

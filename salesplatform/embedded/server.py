@@ -40,6 +40,7 @@ class Server(ABC):
         self.account = server_account(self.data)
         self._port: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     @property
     def data(self) -> Path:
@@ -80,7 +81,10 @@ class Server(ABC):
     def start(self) -> bool:
         """Make the server answer. False when one of an earlier start was found and adopted."""
         with alone(self.directory / "start.lock"):
-            return self._start()
+            self._port = None  # another command may have chosen one meanwhile
+            started = self._start()
+            self._process = self.main_process()
+        return started
 
     def stop(self) -> None:
         """Stop the server in good order; insist when it does not listen."""
@@ -94,6 +98,7 @@ class Server(ABC):
             self._stop()
         self._check_owner()
         self._end_leftovers()
+        self._reap()
         self.prepare()
         self._choose_port()
         self._launch()
@@ -102,13 +107,16 @@ class Server(ABC):
     def _stop(self) -> None:
         if process := self.main_process():
             process.end(*self.stop_steps)
+        self._process = None
         self._reap()
         self._end_leftovers()
 
     @property
     def is_alive(self) -> bool:
+        """Whether the process that was last seen still lives: asked often, so asked cheaply."""
         self._reap()
-        return self.main_process() is not None
+        process = self._process or self.main_process()
+        return process is not None and process.is_alive
 
     def working(self) -> list[Process]:
         """Every process of this server, the orphans of a killed one included."""

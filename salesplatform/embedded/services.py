@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from salesplatform.embedded import processes
 from salesplatform.embedded.errors import CannotStart
@@ -30,7 +31,7 @@ def _silent(_: str) -> None:
 class Services:
     """The servers of one data folder, and the environment that leads to them.
 
-    A variable that is already set names an external server, and its embedded one stays off.
+    A variable that leads elsewhere names an external server, and its embedded one stays off.
     """
 
     folder: DataFolder
@@ -41,10 +42,26 @@ class Services:
     def __post_init__(self) -> None:
         self.folder.create()
         with alone(self.folder.root / "unpack.lock"):
-            if not os.environ.get("DATABASE_URL"):
+            if "DATABASE_URL" not in self.external:
                 self.postgres = self._embedded_postgres()
-            if not os.environ.get("REDIS_URL"):
+            if "REDIS_URL" not in self.external:
                 self.valkey = self._embedded_valkey()
+
+    @property
+    def external(self) -> list[str]:
+        """The variables that lead to servers other than this folder's own.
+
+        A shell that evaluated `env` holds variables that lead here.
+        """
+        return [
+            variable
+            for variable, directory in {
+                "DATABASE_URL": self.folder.postgres,
+                "REDIS_URL": self.folder.valkey,
+                "CELERY_BROKER_URL": self.folder.valkey,
+            }.items()
+            if _leads_elsewhere(os.environ.get(variable, ""), directory / "password")
+        ]
 
     @property
     def servers(self) -> list[Server]:
@@ -58,20 +75,17 @@ class Services:
             found["DATABASE_URL"] = self.postgres.url
         if self.valkey:
             found["REDIS_URL"] = self.valkey.url
-        if not os.environ.get("CELERY_BROKER_URL"):
+        if "CELERY_BROKER_URL" not in self.external:
             redis = self.valkey
             found["CELERY_BROKER_URL"] = redis.broker_url if redis else os.environ["REDIS_URL"]
         return found
 
     def start(self, say: Say = _silent) -> None:
         """Make every service answer; several commands may ask at the same time."""
-        check_external_services()
-        with alone(self.folder.root / "start.lock"):
-            for server in self.servers:
-                started = server.start()
-                say(
-                    f"{server.name} {'started' if started else 'found running'}, port {server.port}"
-                )
+        check_external_services(self.external)
+        for server in self.servers:
+            started = server.start()
+            say(f"{server.name} {'started' if started else 'found running'}, port {server.port}")
 
     def stop(self) -> None:
         for server in reversed(self.servers):
@@ -91,6 +105,11 @@ class Services:
             self.folder.log / "valkey.log",
             valkey_program(self.folder.programs),
         )
+
+
+def _leads_elsewhere(url: str, password: Path) -> bool:
+    """Whether a URL names a server that does not have this random password."""
+    return bool(url) and not (password.exists() and password.read_text() in url)
 
 
 class Use:

@@ -12,7 +12,7 @@ from salesplatform.embedded.errors import CannotStart
 from salesplatform.embedded.parts import Part
 from salesplatform.embedded.signals import handling
 
-LOOK_EVERY = 0.2
+LOOK_EVERY = 0.25
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY_AFTER = 60.0
@@ -34,10 +34,10 @@ class Watch:
 
 
 class Supervisor:
-    """Starts parts in the given order and starts again what dies."""
+    """Starts parts, and starts again what dies."""
 
-    def __init__(self, parts: Sequence[Part], say: Callable[[str], None]) -> None:
-        self.watches = [Watch(part) for part in parts]
+    def __init__(self, running: Sequence[Part], say: Callable[[str], None]) -> None:
+        self.watches = [Watch(part) for part in running]
         self.say = say
         self.told_to_stop = False
 
@@ -51,9 +51,11 @@ class Supervisor:
         with handling(remember):
             yield
 
-    def start(self) -> None:
-        for watch in self.watches:
-            self._start(watch)
+    def start(self, *parts: Part) -> None:
+        """Take these parts into care, too."""
+        for part in parts:
+            self.watches.append(Watch(part))
+            self._start(self.watches[-1])
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Supervise until the condition holds, the time is over or somebody wants to stop."""

@@ -26,10 +26,7 @@ MARK = "SALESPLATFORM_TEST"
 def throwaway_services() -> Iterator[Services]:
     """Start fresh servers, and remove every trace of them afterwards."""
     sweep()
-    root = Path(tempfile.mkdtemp(prefix=PREFIX))
-    root.chmod(0o755)  # the servers' account passes; their own folders are closed to others
-    lock = FileLock(root / "owner.lock")
-    lock.take()
+    root, lock = _own_folder()
     try:
         services = Services(DataFolder(root), throwaway=True)
         services.start()
@@ -42,7 +39,10 @@ def throwaway_services() -> Iterator[Services]:
 
 def environment(services: Services) -> dict[str, str]:
     """The variables of a test run, with a mark to find its processes by."""
-    return services.environment | {MARK: str(services.folder.root)}
+    return services.environment | {
+        "DJANGO_SETTINGS_MODULE": "salesplatform.settings.test",
+        MARK: str(services.folder.root),
+    }
 
 
 def sweep() -> None:
@@ -54,6 +54,15 @@ def sweep() -> None:
         if lock.try_to_take():
             _remove(root)
         lock.release()
+
+
+def _own_folder() -> tuple[Path, FileLock]:
+    """A folder that carries the name others sweep only once it is locked."""
+    made = Path(tempfile.mkdtemp(prefix="salesplatform-"))
+    made.chmod(0o755)  # the servers' account passes; their own folders are closed to others
+    lock = FileLock(made / "owner.lock")
+    lock.take()
+    return made.rename(made.with_name(made.name.replace("salesplatform-", PREFIX))), lock
 
 
 def _remove(root: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 DEMO_PASSWORD = "demo"
@@ -25,11 +25,11 @@ def welcome(url: str) -> None:
     print(f"Sales platform   {url}")
     print(f"Back office      {url}/admin/")
     print(f"API              {url}/api/docs")
-    if token := _sign_in(url):
-        _print_demo(url, token)
+    if signed_in := _sign_in(url):
+        _print_demo(url, signed_in["access"], minutes=signed_in["expires_in"] // 60)
     else:
         print("\nNobody can sign in yet. Create an administrator in another terminal:")
-        print("  make shell COMMAND=createsuperuser")
+        print("  make manage ARGS=createsuperuser")
     print("\nCtrl-C stops everything.", flush=True)
 
 
@@ -42,16 +42,16 @@ def answers(url: str) -> bool:
         return False
 
 
-def _print_demo(url: str, token: str) -> None:
+def _print_demo(url: str, token: str, *, minutes: int) -> None:
     print(f"\nSign in with the password {DEMO_PASSWORD!r}:")
     for email, role in DEMO_PEOPLE.items():
         print(f"  {email:<18} {role}")
-    print("\nThe rep's newest leads:")
+    print(f"\nThe rep's newest leads, for the {minutes} minutes that the token lives:")
     print(f"  curl -s -H 'Authorization: Bearer {token}' '{url}/api/v1/leads?limit=5'")
 
 
-def _sign_in(url: str) -> str:
-    """An access token of the demo rep, or nothing when there are no demo people."""
+def _sign_in(url: str) -> dict[str, Any]:
+    """The tokens of the demo rep; empty when there are no demo people."""
     request = Request(
         f"{url}/api/v1/auth/token",
         data=json.dumps({"email": "rep@demo.test", "password": DEMO_PASSWORD}).encode(),
@@ -59,8 +59,7 @@ def _sign_in(url: str) -> str:
     )
     try:
         with _open(request, timeout=10) as response:
-            body: dict[str, Any] = json.load(response)
-    except (HTTPError, URLError, OSError, ValueError):
-        return ""
-    data = body.get("data", body)
-    return str(data.get("access", ""))
+            tokens: dict[str, Any] = json.load(response)
+    except (URLError, OSError, ValueError):
+        return {}
+    return tokens

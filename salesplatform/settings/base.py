@@ -8,7 +8,6 @@ from pathlib import Path
 import environ
 from celery.schedules import crontab
 from django.templatetags.static import static
-from django.urls import reverse_lazy
 
 from salesplatform.logs import logging_configuration
 
@@ -22,9 +21,9 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
 
 # --- Apps -------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "salesplatform.back_office.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -39,9 +38,15 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_prometheus",
     "storages",
+    "salesplatform",
     "apps.core",
     "apps.users",
     "apps.territories",
+    "apps.catalog",
+    "apps.accounts",
+    "apps.leads",
+    "apps.opportunities",
+    "apps.forecasts",
 ]
 
 MIDDLEWARE = [
@@ -159,6 +164,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # E-mail addresses are unique without case, by a constraint of our own.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": JWT_SECRET,
@@ -192,7 +198,13 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "LeadStatus": "apps.leads.models.Lead.Status",
+        "JobStatus": "apps.core.models.Job.Status",
+        "TerritoryType": "apps.territories.models.Territory.Type",
+        "ContactType": "apps.accounts.models.Contact.Type",
+        "ResultStatus": [("done", "done"), ("refused", "refused")],
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
@@ -200,6 +212,7 @@ IMPORT_MAX_BYTES = 200_000_000
 
 # --- The organisation -------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["salesplatform.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -212,11 +225,40 @@ DEFAULT_COUNTRY = env("DEFAULT_COUNTRY", default="US")
 UNFOLD = {
     "SITE_TITLE": "salesplatform",
     "SITE_HEADER": "salesplatform",
+    "SITE_SUBHEADER": "Sales operations",
     "SITE_SYMBOL": "monitoring",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "8px",
     "STYLES": [lambda request: static("back_office.css")],
-    "LOGIN": {"redirect_after": lambda request: reverse_lazy("admin:index")},
+    "SCRIPTS": [lambda request: static("back_office.js")],
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "navigation": "salesplatform.back_office.navigation.sidebar",
+    },
+    "COMMAND": {"search_callback": "salesplatform.back_office.search.find"},
+    "DASHBOARD_CALLBACK": "apps.core.admin.start_page.add_panels",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        },
+    },
 }
 
 LOGGING = logging_configuration(level=env("LOG_LEVEL", default="INFO"))

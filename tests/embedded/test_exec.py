@@ -102,6 +102,17 @@ def test_up_keeps_the_servers_until_down(
     assert main(["status"]) == 3
 
 
+def test_down_stops_the_servers_also_for_a_shell_that_holds_their_variables(
+    monkeypatch: pytest.MonkeyPatch, folder: DataFolder, services: Services
+) -> None:
+    for name, value in services.environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["down"]) == 0
+
+    assert not any(server.is_alive for server in services.servers)
+
+
 def test_down_refuses_while_another_command_uses_the_servers(
     folder: DataFolder, services: Services, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,7 +37,9 @@ def test_refuses_a_busy_port(
         monkeypatch.setenv("PORT", str(port))
         assert main(["run"]) == 1
 
-    assert capfd.readouterr().err.startswith(f"Port {port} on 127.0.0.1 is busy")
+    assert capfd.readouterr().err.startswith(
+        f"Port {port} on 127.0.0.1 cannot be listened on (address already in use)"
+    )
 
 
 def test_refuses_a_port_that_is_none(
@@ -84,8 +86,8 @@ def test_the_secret_key_is_private_and_stays(folder: DataFolder) -> None:
 def test_a_program_that_dies_is_started_again(folder: DataFolder) -> None:
     program = program_of(folder, SLEEP)
     said: list[str] = []
-    supervisor = Supervisor([program], said.append)
-    supervisor.start()
+    supervisor = Supervisor([], said.append)
+    supervisor.start(program)
     first = orphans(folder.root)[0]
     try:
         first.send(signal.SIGKILL)
@@ -100,9 +102,9 @@ def test_a_program_that_dies_is_started_again(folder: DataFolder) -> None:
 def test_a_part_that_cannot_start_is_tried_again_with_longer_pauses() -> None:
     part = Stubborn()
     said: list[str] = []
-    supervisor = Supervisor([part], said.append)
+    supervisor = Supervisor([], said.append)
 
-    supervisor.start()
+    supervisor.start(part)
     supervisor.wait_for(lambda: part.attempts == 3, 10)
 
     assert part.attempts == 3

@@ -15,6 +15,7 @@ from salesplatform.embedded import processes
 from salesplatform.embedded.throwaway import MARK, PREFIX
 
 QUICK = "def test_environment():\n    import os\n    assert os.environ['DATABASE_URL']\n"
+FAILING = QUICK + "def test_wrong():\n    assert False\n"
 SLOW = "def test_slow():\n    import time\n    time.sleep(60)\n"
 
 
@@ -27,20 +28,13 @@ def temporary(monkeypatch: pytest.MonkeyPatch, folder) -> Path:
     tempfile.tempdir = None
 
 
-def test_a_test_run_closes_with_the_lines_of_pytest_and_leaves_nothing(temporary: Path) -> None:
-    run = start(temporary, QUICK, stdout=subprocess.PIPE, text=True)
+def test_a_test_run_closes_as_pytest_does_and_leaves_nothing(temporary: Path) -> None:
+    run = start(temporary, FAILING, stdout=subprocess.PIPE, text=True)
 
     output, _ = run.communicate(timeout=60)
 
-    assert run.returncode == 0
-    assert "1 passed" in output.splitlines()[-1]
-    assert leftovers(temporary) == []
-
-
-def test_a_failing_test_run_ends_with_the_exit_code_of_pytest(temporary: Path) -> None:
-    run = start(temporary, "def test_wrong():\n    assert False\n", stdout=subprocess.DEVNULL)
-
-    assert run.wait(60) == 1
+    assert run.returncode == 1
+    assert "1 failed, 1 passed" in output.splitlines()[-1]
     assert leftovers(temporary) == []
 
 

@@ -152,3 +152,11 @@ def test_explains_a_match(api, admin):
     assert body["territory"]["name"] == "California"
     assert body["reason"] == "Matches zip code, state, country of California."
     assert [(one["name"], one["why"]) for one in body["losers"]] == [("US", "less specific")]
+
+
+def test_explains_a_match_without_naming_what_is_out_of_reach(api, rep):
+    TerritoryFactory(name="Secret", countries=["JP"])
+    answer = api(rep).call("POST", "/territories/match", {"country": "JP"}).json()
+    assert answer["territory"] is None
+    assert answer["reason"] == "A territory out of your reach claims it."
+    assert answer["losers"] == []

@@ -114,9 +114,23 @@ class JSONObject(serializers.DictField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise ValidationError("Give an object.")
-        if len(orjson.dumps(data)) > self.LARGEST_BYTES:
+        try:
+            size = len(orjson.dumps(data))
+        except TypeError:
+            raise ValidationError("This is nested too deeply.") from None
+        if size > self.LARGEST_BYTES:
             raise ValidationError(f"Give at most {self.LARGEST_BYTES} bytes.")
         return data
+
+
+class JSONText(serializers.JSONField):
+    """JSON inside a form's field."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return orjson.loads(str(data))
+        except orjson.JSONDecodeError as failure:
+            raise ValidationError(f"This is not valid JSON: {failure}.") from None
 
 
 class Body(serializers.Serializer):

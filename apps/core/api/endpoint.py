@@ -14,12 +14,16 @@ idempotent repeat can be answered from what was stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
+from hashlib import sha256
 from typing import Any
 
 import orjson
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -52,9 +56,10 @@ def operation(
     answer: Any = None,
     status: int = 200,
     keeps_answer: bool = True,
+    is_form: bool = False,
     tags: tuple[str, ...] = (),
     **schema: Any,
-) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse]]:
+) -> Callable[[Callable[..., Any]], Callable[..., HttpResponseBase]]:
     """Make a method an operation: strict input, idempotent when a POST asks for it, documented.
 
     Args:
@@ -64,13 +69,14 @@ def operation(
         answer: serializer of the answer.
         status: of a success.
         keeps_answer: False where an answer holds personal data and a repeat is harmless.
+        is_form: whether the body is a form with files instead of JSON.
         tags: sections of the reference.
         schema: passed on to the reference's generator.
     """
 
-    def decorate(method: Callable[..., Any]) -> Callable[..., HttpResponse]:
+    def decorate(method: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
         @wraps(method)
-        def handle(self: Endpoint, request: Request, **path: Any) -> HttpResponse:
+        def handle(self: Endpoint, request: Request, **path: Any) -> HttpResponseBase:
             values: dict[str, Any] = dict(path)
             digest = _digest(request) if keeps_answer else None
             refuse_unknown_parameters(request, query)
@@ -86,9 +92,9 @@ def operation(
                 return _once(request.headers["Idempotency-Key"], digest, self.get_actor(), act)
             return _respond(*act())
 
-        documented: Callable[..., HttpResponse] = extend_schema(
+        documented: Callable[..., HttpResponseBase] = extend_schema(
             summary=summary,
-            request=body,
+            request={"multipart/form-data": body} if is_form else body,
             parameters=[*([query] if query else []), *schema.pop("parameters", [])],
             responses={
                 status: OpenApiResponse(answer) if answer else OpenApiResponse(None, "Done"),
@@ -110,8 +116,8 @@ def _status_and_answer(result: Any, status: int) -> tuple[int, Any]:
     return status, result
 
 
-def _respond(status: int, answer: Any) -> HttpResponse:
-    if isinstance(answer, HttpResponse):
+def _respond(status: int, answer: Any) -> HttpResponseBase:
+    if isinstance(answer, HttpResponseBase):
         return answer
     if answer is None:
         return HttpResponse(status=204 if status == 200 else status)
@@ -119,20 +125,31 @@ def _respond(status: int, answer: Any) -> HttpResponse:
 
 
 def _digest(request: Request) -> str | None:
-    """What makes a repeat recognisable; None where no idempotency is asked for.
-
-    An uploaded file is streamed, so its length stands for its content.
-    """
+    """What makes a repeat recognisable; None where no idempotency is asked for."""
     if request.method != "POST" or "Idempotency-Key" not in request.headers:
         return None
-    is_upload = (request.content_type or "").startswith("multipart/")
-    content = (
-        request.headers.get("Content-Length", "").encode() if is_upload else request._request.body
-    )
+    if (request.content_type or "").startswith("multipart/"):
+        content = _form_digest(request)
+    else:
+        content = request._request.body
     return idempotency.digest_of(request.method, request.get_full_path(), content)
 
 
-def _once(key: str, digest: str, actor: Actor, act: Callable[[], tuple[int, Any]]) -> HttpResponse:
+def _form_digest(request: Request) -> bytes:
+    """The fields and files of a form, as one digest."""
+    digest = sha256(repr(sorted(request._request.POST.lists())).encode())
+    for name, file in sorted(request._request.FILES.items()):
+        assert isinstance(file, UploadedFile)
+        digest.update(name.encode())
+        for chunk in file.chunks():
+            digest.update(chunk)
+        file.seek(0)
+    return digest.digest()
+
+
+def _once(
+    key: str, digest: str, actor: Actor, act: Callable[[], tuple[int, Any]]
+) -> HttpResponseBase:
     """Carry out a POST once for its key, and answer repeats with what was stored."""
     if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
         raise InvalidInput.field("Idempotency-Key", f"Give 1 to {LONGEST_KEY} characters.")
@@ -144,17 +161,21 @@ def _once(key: str, digest: str, actor: Actor, act: Callable[[], tuple[int, Any]
     try:
         with transaction.atomic():
             status, answer = act()
+            if isinstance(answer, HttpResponseBase):
+                # A ready response is shown, not kept: it may hold personal data.
+                transaction.on_commit(lambda: idempotency.give_back(claim=claimed))
+                return answer
             answer = orjson.loads(orjson.dumps(answer, option=orjson.OPT_UTC_Z))
-            idempotency.store(claim_id=claimed, status=status, answer=answer)
+            idempotency.store(claim=claimed, status=status, answer=answer)
     except Refusal as refusal:
         if refusal.code in FINAL_REFUSALS:
             told = error_body(refusal, code=refusal.code, request_id=actor.request_id)
-            idempotency.store(claim_id=claimed, status=STATUS[refusal.code], answer=told)
+            idempotency.store(claim=claimed, status=STATUS[refusal.code], answer=told)
         else:
-            idempotency.give_back(claim_id=claimed)
+            idempotency.give_back(claim=claimed)
         raise
     except Exception:
-        idempotency.give_back(claim_id=claimed)
+        idempotency.give_back(claim=claimed)
         raise
     return _respond(status, answer)
 
@@ -190,9 +211,14 @@ def _number(
     text = parameters.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and smallest <= int(text[:9]) <= largest):
+    if not (_is_number(text) and smallest <= int(text) <= largest):
         raise InvalidInput.field(name, f"Give a whole number from {smallest} to {largest}.")
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    """Whether text is a whole number of at most nine digits."""
+    return len(text) <= 9 and text.isascii() and text.isdigit()
 
 
 def page_body(page: Page, query: Query) -> dict[str, Any]:
@@ -211,30 +237,59 @@ def page_body(page: Page, query: Query) -> dict[str, Any]:
 
 
 def listed(
-    listing: Listing, *, summary: str, tags: tuple[str, ...] = ()
-) -> Callable[..., HttpResponse]:
-    """The GET of a collection: rows within reach, filtered, ordered and paged."""
+    listing: Listing,
+    *,
+    summary: str,
+    tags: tuple[str, ...] = (),
+    within: Listing | None = None,
+    stated: str = "",
+) -> Callable[..., HttpResponseBase]:
+    """The GET of a collection: rows within reach, filtered, ordered and paged.
+
+    Args:
+        listing: the rows.
+        summary: one line for the reference.
+        tags: sections of the reference.
+        within: lists those of one row of another listing: `/accounts/{account_id}/contacts` is 404
+            where the account is out of reach.
+        stated: the filter that the address states itself, such as `account_id`.
+    """
 
     @extend_schema(
         summary=summary,
-        parameters=list_parameters(listing),
+        parameters=list_parameters(listing, without=stated),
         responses={
             200: page_serializer(listing),
             "default": OpenApiResponse(ErrorEnvelope, "Refused"),
         },
         tags=list(tags) or None,
-        operation_id=f"list_{listing.name}",
+        operation_id=f"list_{within.name}_{listing.name}" if within else f"list_{listing.name}",
     )
-    def get(self: Endpoint, request: Request) -> HttpResponse:
+    def get(self: Endpoint, request: Request, **path: Any) -> HttpResponse:
         query = read_query(request.query_params.dict())
+        if stated:
+            query = _narrowed_to(query, stated, str(path[stated]))
+        if within is not None:
+            within.one(self.get_actor(), path[stated])
         return json_response(page_body(listing.page(self.get_actor(), query), query))
 
     return get
 
 
+def _narrowed_to(query: Query, name: str, text: str) -> Query:
+    """The query with what the address states; stating it again is refused. Raises InvalidInput."""
+    if name in query.filters:
+        raise InvalidInput(
+            f"{name} stands in the address already.",
+            reason="unknown_parameter",
+            fields={name: ["This parameter stands in the address already."]},
+        )
+    return replace(query, filters={**query.filters, name: text})
+
+
 def shown(
     listing: Listing, *, summary: str, tags: tuple[str, ...] = ()
-) -> Callable[..., HttpResponse]:
+) -> Callable[..., HttpResponseBase]:
     """The GET of a single row within reach; its version, if it has one, is the ETag."""
 
     @extend_schema(
@@ -257,8 +312,8 @@ def shown(
     return get
 
 
-def list_parameters(listing: Listing) -> list[OpenApiParameter]:
-    """The parameters of a list, for the reference."""
+def list_parameters(listing: Listing, *, without: str = "") -> list[OpenApiParameter]:
+    """The parameters of a list, for the reference; `without` the one the address states."""
     names = [one.name for one in listing.orderings]
     parameters = [
         OpenApiParameter(
@@ -272,7 +327,9 @@ def list_parameters(listing: Listing) -> list[OpenApiParameter]:
         ),
     ]
     parameters += [
-        OpenApiParameter(one.name, one.schema, description=one.sentence) for one in listing.filters
+        OpenApiParameter(one.name, one.schema, description=one.sentence)
+        for one in listing.filters
+        if one.name != without
     ]
     return parameters
 
@@ -284,6 +341,6 @@ def version_asked_for(request: Request, body: dict[str, Any]) -> int | None:
     if stated is not None or header is None:
         return stated
     text = header.strip().removeprefix("W/").strip('"')
-    if not text.isdigit():
+    if not _is_number(text):
         raise InvalidInput.field("If-Match", 'Give the version as in the ETag: "3".')
-    return int(text[:9])
+    return int(text)

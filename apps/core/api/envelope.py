@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from kombu.exceptions import OperationalError as BrokerError
 from rest_framework import exceptions as drf
@@ -139,6 +139,13 @@ _FOREIGN: tuple[tuple[Any, Any], ...] = (
     (
         TooManyFieldsSent,
         lambda failure: (InvalidInput("The request has too many fields."), "VALIDATION_ERROR"),
+    ),
+    (
+        IntegrityError,
+        lambda failure: (
+            Conflict("It collides with what is already there.", reason="already_exists"),
+            "CONFLICT",
+        ),
     ),
     (
         DataError,

@@ -61,7 +61,7 @@ _BY_KIND: dict[Kind, Any] = {
 
 
 def _documented(field: Field, listing: Listing) -> serializers.Field:
-    options = {"allow_null": True, "required": not field.right}
+    options: dict[str, Any] = {"allow_null": True, "required": not field.right}
     if field.card or field.card_name:
         return Card(**options)
     made: serializers.Field = _BY_KIND[field.resolved_kind(listing.model)](**options)

@@ -4,6 +4,7 @@ import apps.core.identifiers
 import django.core.serializers.json
 import django.db.models.functions.datetime
 import django.utils.timezone
+from django.contrib.postgres.operations import BtreeGistExtension, TrigramExtension
 from django.db import migrations, models
 
 
@@ -15,6 +16,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        BtreeGistExtension(),
+        TrigramExtension(),
         migrations.CreateModel(
             name='BusinessEvent',
             fields=[

@@ -106,7 +106,7 @@ class Field:
         """The field's value without a cast."""
         if self.expression:
             return self.expression
-        column = model._meta.get_field(self.source or self.name).column
+        column = model._meta.get_field(self.source or self.name).column  # type: ignore[union-attr]
         return f't."{column}"'
 
     def select(self, model: type[models.Model]) -> str:

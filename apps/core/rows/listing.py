@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -59,7 +59,7 @@ class Page:
     total: Total | None
 
 
-_CURSOR_TYPES = {
+_CURSOR_TYPES: dict[Kind, tuple[str, Callable[[str], Any]]] = {
     Kind.MOMENT: ("timestamptz", datetime.fromisoformat),
     Kind.DAY: ("date", date.fromisoformat),
     Kind.MONEY: ("numeric", Decimal),

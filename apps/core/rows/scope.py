@@ -43,6 +43,7 @@ class OwnedScope:
 
     owner: str = "owner_id"
     territory: str = "territory_id"
+    row: str = "t"
 
     def condition(self, actor: Actor) -> Condition:
         """The rows within reach, as arrays."""
@@ -50,34 +51,55 @@ class OwnedScope:
         if reach.everything:
             return ALWAYS
         parts = [
-            f't."{self.owner}" = ANY(%s::uuid[])',
-            f't."{self.territory}" = ANY(%s::uuid[])',
+            f'{self.row}."{self.owner}" = ANY(%s::uuid[])',
+            f'{self.row}."{self.territory}" = ANY(%s::uuid[])',
         ]
         if reach.unrouted:
             parts.append(self._unrouted())
-        return Condition(
-            f"({' OR '.join(parts)})", (list(reach.user_ids), list(reach.territory_ids))
-        )
+        return Condition(f"({' OR '.join(parts)})", (reach.user_array, reach.territory_array))
 
     def branches(self, actor: Actor) -> list[Condition] | None:
         """One condition per person and territory, while there are few."""
         reach = actor.reach
         if reach.everything or self._count(reach) > FEW:
             return None
-        found = [Condition(f't."{self.owner}" = %s', (who,)) for who in reach.user_ids]
+        found = [Condition(f'{self.row}."{self.owner}" = %s', (who,)) for who in reach.user_ids]
         found += [
-            Condition(f't."{self.territory}" = %s', (where,)) for where in reach.territory_ids
+            Condition(f'{self.row}."{self.territory}" = %s', (where,))
+            for where in reach.territory_ids
         ]
         if reach.unrouted:
             found.append(Condition(self._unrouted()))
         return found
 
     def _unrouted(self) -> str:
-        return f'(t."{self.owner}" IS NULL AND t."{self.territory}" IS NULL)'
+        return f'({self.row}."{self.owner}" IS NULL AND {self.row}."{self.territory}" IS NULL)'
 
     @staticmethod
     def _count(reach: Reach) -> int:
         return len(reach.user_ids) + len(reach.territory_ids) + reach.unrouted
+
+
+@dataclass(frozen=True)
+class ParentScope:
+    """Rows about something with an owner and a territory, seen by whoever sees that."""
+
+    table: str
+    reference: str
+
+    def condition(self, actor: Actor) -> Condition:
+        """The rows whose parent is within reach and not in the bin."""
+        within = OwnedScope(row="parent").condition(actor)
+        return Condition(
+            f'EXISTS (SELECT FROM "{self.table}" AS parent '
+            f'WHERE parent.id = t."{self.reference}" AND parent.deleted_at IS NULL '
+            f"AND {within.sql})",
+            within.parameters,
+        )
+
+    def branches(self, actor: Actor) -> list[Condition] | None:
+        """Always the one condition: such rows are listed parent by parent."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -90,9 +112,7 @@ class TerritoryScope:
         """The rows of the territories within reach."""
         if actor.reach.everything:
             return ALWAYS
-        return Condition(
-            f't."{self.territory}" = ANY(%s::uuid[])', (list(actor.reach.territory_ids),)
-        )
+        return Condition(f't."{self.territory}" = ANY(%s::uuid[])', (actor.reach.territory_array,))
 
     def branches(self, actor: Actor) -> list[Condition] | None:
         """Always the one condition: there are few such rows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from cachetools import TTLCache
 from django.db import connection
@@ -12,7 +13,7 @@ from django.db import connection
 from apps.core.cache import shared_cache
 
 EXACT_UP_TO = 10_000
-FRESH_SECONDS = 60
+FRESH_SECONDS = 50
 IN_PROCESS_SECONDS = 10
 
 
@@ -27,7 +28,7 @@ class Total:
 _recent: TTLCache[str, Total] = TTLCache(10_000, IN_PROCESS_SECONDS)
 
 
-def total_of(key: str, sql: str, parameters: list[object]) -> Total:
+def total_of(key: str, sql: str, parameters: list[Any]) -> Total:
     """The total of a list under a key that names its rights and filters.
 
     Args:
@@ -48,7 +49,7 @@ def forget_totals() -> None:
     _recent.clear()
 
 
-def _counter(sql: str, parameters: list[object]) -> Callable[[], list[int]]:
+def _counter(sql: str, parameters: list[Any]) -> Callable[[], list[int]]:
     def count() -> list[int]:
         with connection.cursor() as cursor:
             cursor.execute(

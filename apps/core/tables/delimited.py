@@ -4,6 +4,7 @@ import re
 from collections.abc import Generator, Iterator
 from functools import partial
 from io import StringIO
+from itertools import islice
 from typing import TextIO
 
 from apps.core.tables.dialects import DELIMITERS, dialect_of
@@ -13,11 +14,12 @@ from apps.core.tables.headers import header_of
 from apps.core.tables.records import MAX_RECORD, Dialect, Records
 from apps.core.tables.table import Problem, Record, Table
 
-SAMPLE_LINES = 200
+SAMPLE_LINES = 2_000
+SAMPLE_RECORDS = 200
 SAMPLE_CHARACTERS = 256 * 1024
 
 # Excel's own first line in countries with a decimal comma.
-_SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r"sep=([^\w\s\"']|\t)\s*", re.IGNORECASE)
 
 
 def open_delimited(source: Source) -> Table:
@@ -33,7 +35,8 @@ def open_delimited(source: Source) -> Table:
         lines[above:], delimiters=(separator.group(1),) if separator else DELIMITERS
     )
     sampled = Records(StringIO("".join(lines[above:]), newline=""), dialect=dialect, line=above)
-    header = header_of(list(sampled))
+    filled = (record for record in sampled if any(record[2]))
+    header = header_of(list(islice(filled, SAMPLE_RECORDS)))
 
     return Table(
         format="csv",

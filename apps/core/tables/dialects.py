@@ -3,9 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from io import StringIO
 
 from apps.core.tables.records import Dialect, Records
+from apps.core.tables.table import TableRefused
 
 # In order of preference between equals. Where two split all rows evenly, a comma is rather a
 # decimal sign than a space is a delimiter.
@@ -40,11 +42,13 @@ def _fit(lines: Sequence[str], dialect: Dialect) -> tuple[float, bool, int]:
     """How well a dialect reads these lines; between equals the header and then width decide."""
     records = Records(StringIO("".join(lines), newline=""), dialect=dialect)
     total, widths, first_width = 0, Counter[int](), 0
-    for first, last, cells, problem in records:
-        total += 1
-        first_width = first_width or len(cells)
-        if problem is None and not _misquoted(lines[first - 1 : last], cells, dialect.quote):
-            widths[len(cells)] += 1
+    # What a wrong dialect makes of the lines may be refused, with the right one that comes later.
+    with suppress(TableRefused):
+        for first, last, cells, problem in records:
+            total += 1
+            first_width = first_width or len(cells)
+            if problem is None and not _misquoted(lines[first - 1 : last], cells, dialect.quote):
+                widths[len(cells)] += 1
     if not widths:
         return 0.0, False, 0
     width, hits = max(widths.items(), key=lambda item: (item[1], item[0]))

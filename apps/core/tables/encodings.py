@@ -20,6 +20,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 64 * 1024
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b"))
 
 
 def _mark_unreadable(error: UnicodeError) -> tuple[str, int]:
@@ -43,22 +44,19 @@ def encoding_of(file: BinaryIO) -> str:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    if encoding := _unmarked_utf16(head):
-        return encoding
+    if utf16 := _unmarked_utf16(head):
+        return utf16
     file.seek(0)
     block = next((block for block in blocks_of(file) if not block.isascii()), b"")
     return "utf-8" if _is_utf8(block) else "cp1252"
 
 
 def is_binary(head: bytes) -> bool:
-    """Whether these first bytes are no text in any encoding: every twentieth is a control code."""
+    """Whether these first bytes are no text in any encoding: more control codes than accidents."""
     if any(head.startswith(mark) for mark, _ in _MARKS) or _unmarked_utf16(head):
         return False
     controls = len(head) - len(head.translate(None, _CONTROLS))
-    return controls * 20 > len(head)
-
-
-_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b"))
+    return controls > max(8, len(head) // 20)
 
 
 @contextmanager
@@ -74,13 +72,17 @@ def text_of(file: BinaryIO, *, encoding: str) -> Iterator[TextIO]:
 
 
 def _unmarked_utf16(head: bytes) -> str | None:
-    """Western text in UTF-16 has a zero in every other byte, and delimiters do in any script."""
-    half = len(head) // 2
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if half and odd * 10 >= half and even * 100 <= half:
-        return "utf-16-le"
-    if half and even * 10 >= half and odd * 100 <= half:
-        return "utf-16-be"
+    """Text in UTF-16 has zeros in every other byte only, and its line ends are two bytes wide."""
+    for encoding, high, low in (
+        ("utf-16-le", head[1::2], head[0::2]),
+        ("utf-16-be", head[0::2], head[1::2]),
+    ):
+        if high.count(0) * 10 < len(high) or low.count(0) * 100 > len(low):
+            continue
+        text = head.decode(encoding, "replace")
+        wide, any_width = text.count("\n") + text.count("\r"), head.count(10) + head.count(13)
+        if wide * 2 > any_width:
+            return encoding
     return None
 
 

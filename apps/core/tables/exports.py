@@ -64,8 +64,8 @@ def write_xlsx(
 
 
 def _csv_cell(value: object) -> str:
-    # A number can't be a formula, whatever its sign.
     text = text_of_value(value)
+    # A number is no formula, whatever its sign.
     return text if isinstance(value, int | float | Decimal) else defused(text)
 
 

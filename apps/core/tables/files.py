@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 Source = str | os.PathLike[str] | BinaryIO
 
@@ -30,7 +30,7 @@ def size_of(file: BinaryIO) -> int:
     return size
 
 
-def blocks_of(file: BinaryIO) -> Iterator[bytes]:
+def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
     """The rest of the file, a megabyte at a time."""
     while block := file.read(BLOCK):
         yield block

@@ -48,7 +48,7 @@ def header_of(records: Sequence[Record], *, addressed: bool = False) -> Header:
     """
     rows = [cells for _, _, cells, _ in records]
     if not any(map(_filled, rows)):
-        raise TableRefused("empty_file", "The file has no rows.")
+        raise TableRefused("empty_file", "There are no rows at the start of the file.")
     usual = _usual_width(rows)
     index = _header_index(rows, usual)
     if index is None:
@@ -93,11 +93,12 @@ def _table_width(header: Cells, below: Sequence[Cells]) -> int:
     """How many columns the rows of a delimited text have.
 
     Delimiters behind the last name count when the rows have them too. Cells beyond the header
-    make a row too long, unless they are empty in every row: that is a delimiter at the line's end.
+    make a row too long, unless most rows have them and they are always empty: that is a delimiter
+    at the line's end.
     """
     named = max(number for number, cell in enumerate(header, 1) if cell.strip())
     usual = _usual_width(below) if below else named
-    if usual <= named:
+    if usual <= named or sum(len(cells) == usual for cells in below) * 2 <= len(below):
         return named
     if usual <= len(header) or not any(_filled(cells[len(header) :]) for cells in below):
         return usual
@@ -106,7 +107,9 @@ def _table_width(header: Cells, below: Sequence[Cells]) -> int:
 
 def _header_index(rows: Sequence[Cells], width: int) -> int | None:
     for index, cells in enumerate(rows[: MAX_PREAMBLE + 1]):
-        if _is_header(cells, width, rows[index + 1 :]):
+        below = rows[index + 1 :]
+        # Lines are left out only above a header that has a table under it.
+        if _is_header(cells, width, below) and (not index or _has_table(below, width)):
             return index
         if _filled(cells) * 2 > width:
             break
@@ -122,6 +125,10 @@ def _is_header(cells: Cells, width: int, below: Sequence[Cells]) -> bool:
         return False
     names = [cell.strip().casefold() for cell in cells if cell.strip()]
     return len(set(names)) == len(names) and not _comes_back(cells, below)
+
+
+def _has_table(rows: Sequence[Cells], width: int) -> bool:
+    return any(len(cells) * 2 > width for cells in rows)
 
 
 def _comes_back(cells: Cells, below: Sequence[Cells]) -> bool:

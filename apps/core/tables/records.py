@@ -5,7 +5,8 @@ import re
 from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import TextIO
+from functools import lru_cache
+from typing import NoReturn, TextIO
 
 from apps.core.tables.cells import MAX_CELL, clean, refuse_long_cell, refuse_long_cells
 from apps.core.tables.encodings import UNREADABLE
@@ -79,14 +80,15 @@ class Records:
 
     def _feed(self) -> Iterator[str]:
         """The physical lines; remembers those of the record under way in `_lines`."""
-        lines, readline = self._lines, self._text.readline
-        while line := self._again.popleft() if self._again else readline(MAX_RECORD + 1):
+        lines, again, readline = self._lines, self._again, self._text.readline
+        backslash = self._dialect.backslash
+        while line := again.popleft() if again else readline(MAX_RECORD + 1):
             lines.append(line)
-            if len(lines) > 1 or len(line) > MAX_CELL:
+            if len(line) > MAX_CELL or len(lines) > 1:
                 self._refuse_runaway()
-            if "\0" in line or not (line.isascii() or UNREADABLE not in line):
+            if "\0" in line or (not line.isascii() and UNREADABLE in line):
                 self._notable = True
-            yield line if not self._dialect.backslash else self._doubled(line)
+            yield self._doubled(line) if backslash else line
 
     def _doubled(self, line: str) -> str:
         quote = self._dialect.quote
@@ -96,14 +98,19 @@ class Records:
         """Look closer at a record that is long; refuse one that can't be a row."""
         self._notable = True
         lines, first = self._lines, self._line + 1
-        if len(lines) <= MAX_RECORD_LINES and sum(map(len, lines)) <= MAX_RECORD:
-            return
-        if len(lines) == 1:
+        if len(lines) == 1 and len(lines[0]) > MAX_RECORD:
             raise TableRefused(
                 "line_too_long",
                 f"Line {first} is longer than {MAX_RECORD:,} characters.",
                 line=first,
             )
+        if len(lines) > MAX_RECORD_LINES or sum(map(len, lines)) > MAX_RECORD:
+            self._refuse_endless_cell()
+
+    def _refuse_endless_cell(self) -> NoReturn:
+        lines, first = self._lines, self._line + 1
+        if len(lines) == 1:
+            refuse_long_cell(first)
         raise TableRefused(
             "quote_never_closed",
             f"The row that starts in line {first} opens a quote ({self._dialect.quote}) that is "
@@ -124,7 +131,7 @@ class Records:
     def _broken(self, error: csv.Error) -> Record:
         """Report the first line of a record with a stray quote; read its other lines again."""
         if "field limit" in str(error):
-            refuse_long_cell(self._line + 1)
+            self._refuse_endless_cell()
         self._line += 1
         first, *rest = self._lines
         self._again.extendleft(reversed(rest))
@@ -151,12 +158,7 @@ def loose_cells(line: str, *, dialect: Dialect) -> list[str] | None:
     A quote then ends a cell only in front of a delimiter or the line's end. None when that gives
     no sure reading: a quote stays open, or a cell seems to have swallowed the start of another.
     """
-    delimiter, quote = re.escape(dialect.delimiter), re.escape(dialect.quote)
-    # Where the space itself is the delimiter, it is no decoration.
-    space = "" if dialect.delimiter == " " else " *"
-    opening = re.compile(rf"{space}{quote}")
-    closing = re.compile(rf"{quote}{space}(?:({delimiter})|$)")
-    swallowed = re.compile(rf"{delimiter}{space}{quote}")
+    opening, closing, swallowed = _quotes(dialect)
     cells, start = [], 0
     while start <= len(line):
         opened = opening.match(line, start)
@@ -172,6 +174,19 @@ def loose_cells(line: str, *, dialect: Dialect) -> list[str] | None:
         cells.append(line[opened.end() : closed.start()])
         start = closed.end() if closed.group(1) else len(line) + 1
     return cells
+
+
+@lru_cache(maxsize=16)
+def _quotes(dialect: Dialect) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """What opens a quoted cell, what closes one, and what inside one looks like opening another."""
+    delimiter, quote = re.escape(dialect.delimiter), re.escape(dialect.quote)
+    # Where the space itself is the delimiter, it is no decoration.
+    space = "" if dialect.delimiter == " " else " *"
+    return (
+        re.compile(rf"{space}{quote}"),
+        re.compile(rf"{quote}{space}(?:({delimiter})|$)"),
+        re.compile(rf"{delimiter}{space}{quote}"),
+    )
 
 
 def _broken_quote(line: int) -> Problem:

@@ -1,6 +1,6 @@
 """A table somebody sent us: its columns, its rows and what is wrong with them."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -64,7 +64,7 @@ class Table:
     header: tuple[str, ...] = field(default=(), repr=False)
     records: Callable[[], Generator[Record]] = field(repr=False, compare=False)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Generator[Row]:
         """Every row of the file from its start, one at a time; blank lines are left out.
 
         May raise TableRefused on the way, when a file turns out unreadable further down. A file
@@ -114,7 +114,8 @@ class Table:
 
 def sample(table: Table, *, size: int = 20) -> tuple[Row, ...]:
     """The first rows of a table, for a person to look at before anything happens."""
-    return tuple(islice(table.rows(), size))
+    with closing(table.rows()) as rows:
+        return tuple(islice(rows, size))
 
 
 def _repeated_header(line: int) -> Problem:

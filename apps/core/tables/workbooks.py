@@ -1,12 +1,14 @@
 """Table files that are Excel workbooks (XLSX), read as a person sees them on the screen."""
 
 import re
+import struct
+import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from itertools import islice
 from typing import IO, Any, BinaryIO
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles.stylesheet import apply_stylesheet
@@ -41,6 +43,22 @@ _UNCALCULATED = re.compile(
 _LONGEST_FORMULA = 16 * 1024
 _ROW = re.compile(rb"<(?:\w+:)?row[ />]")
 
+# Not Exception: a job that is stopped by its time limit says nothing about the file.
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,  # NotImplementedError for an unknown compression, RecursionError
+    SyntaxError,  # ParseError of the XML parser
+    TypeError,
+    ValueError,  # with what defusedxml forbids
+    BadZipFile,
+    struct.error,
+    zlib.error,
+)
+
 _LITERAL_IN_FORMAT = re.compile(r"\"[^\"]*\"|\\.|\[[^\]]*\]")
 _LEADING_ZEROS = re.compile(r"0{2,}")
 _ESCAPED = re.compile(r"_x(000[9AD])_")
@@ -51,8 +69,7 @@ def open_workbook(source: Source) -> Table:
     with opened(source) as file, _damage_refused():
         _refuse_unsafe(file)
         with _sheets_of(file) as sheets:
-            sheet, sampled = _first_filled(sheets)
-            problems = [*_other_sheets(sheets, sheet), *_uncalculated(sheet)]
+            sheet, sampled, problems = _first_filled(sheets)
     header = header_of(sampled, addressed=True)
     return Table(
         format="xlsx",
@@ -81,19 +98,17 @@ def _records(source: Source, *, title: str, above: int, width: int) -> Generator
 
 @contextmanager
 def _damage_refused() -> Iterator[None]:
-    """openpyxl answers a damaged file with almost any exception; a person needs one sentence."""
+    """openpyxl answers a damaged file with many exceptions; a person needs one sentence."""
     try:
         yield
-    except TableRefused:
-        raise
-    except Exception as error:
+    except _DAMAGE as error:
         raise TableRefused(
             "damaged_workbook",
             "The workbook is damaged. Open it in Excel, save it again and send the new file.",
         ) from error
 
 
-class _Sheet(ReadOnlyWorksheet):  # type: ignore[misc]
+class _Sheet(ReadOnlyWorksheet):
     """A sheet that is read only where it is asked for rows.
 
     openpyxl looks for its size first, and parses a sheet that doesn't state it (Google's) to the
@@ -159,10 +174,15 @@ def _is_workbook(archive: ZipFile) -> bool:
     return any(name in types for name in _WORKBOOK_TYPES)
 
 
-def _first_filled(sheets: Sequence[_Sheet]) -> tuple[_Sheet, list[Record]]:
+def _first_filled(sheets: Sequence[_Sheet]) -> tuple[_Sheet, list[Record], list[Problem]]:
+    """The first visible sheet with rows, these rows, and what a person should know about it."""
     for sheet in sheets:
-        if sheet.sheet_state == "visible" and (sampled := list(islice(_rows(sheet), SAMPLE_ROWS))):
-            return sheet, sampled
+        if sheet.sheet_state != "visible":
+            continue
+        # Before anything of the sheet is parsed: this refuses what would not fit into memory.
+        uncalculated = list(_uncalculated(sheet))
+        if sampled := list(islice(_rows(sheet), SAMPLE_ROWS)):
+            return sheet, sampled, [*_other_sheets(sheets, sheet), *uncalculated]
     raise TableRefused("empty_file", "The workbook has no rows.")
 
 

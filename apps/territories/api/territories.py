@@ -21,6 +21,7 @@ from apps.territories.selectors import compile_rules, current_atlas
 from apps.territories.services.tree import draw_territory, redraw_territory
 
 TAGS = ("territories",)
+OUT_OF_REACH = "A territory out of your reach claims it."
 
 
 def _texts(longest: int) -> serializers.ListField:
@@ -159,9 +160,12 @@ class TerritoryMatch(Endpoint):
         match = current_atlas().match(Subject(**body))
         within = set(Territory.objects.visible_to(actor).values_list("pk", flat=True))
         winner = match.winner
+        is_seen = winner is not None and winner.territory_id in within
         return {
-            "territory": winner and {"id": winner.territory_id, "name": winner.name},
-            "reason": match.reason,
+            "territory": {"id": winner.territory_id, "name": winner.name}
+            if winner is not None and is_seen
+            else None,
+            "reason": match.reason if is_seen or winner is None else OUT_OF_REACH,
             "is_conflict": match.is_conflict,
             "losers": [
                 {"id": one.territory_id, "name": one.name, "why": one.why}
@@ -190,6 +194,6 @@ class TerritoryConflicts(Endpoint):
                     "second": {"id": pair.second.territory_id, "name": pair.second.name},
                 }
                 for pair in found
-                if pair.first.territory_id in within or pair.second.territory_id in within
+                if {pair.first.territory_id, pair.second.territory_id} <= within
             ]
         }

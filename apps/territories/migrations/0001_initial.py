@@ -3,6 +3,7 @@
 import apps.core.identifiers
 import apps.core.money
 import django.contrib.postgres.fields
+import apps.core.periods
 import django.utils.timezone
 from django.db import migrations, models
 
@@ -68,7 +69,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('role', models.CharField(choices=[('rep', 'Rep'), ('manager', 'Manager'), ('support', 'Support')], default='rep', max_length=20)),
-                ('valid_from', models.DateField(default=django.utils.timezone.localdate)),
+                ('valid_from', models.DateField(default=apps.core.periods.organisation_today)),
                 ('valid_until', models.DateField(blank=True, help_text='The last day.', null=True)),
                 ('capacity', models.IntegerField(blank=True, help_text='Open leads at most.', null=True)),
             ],

@@ -8,8 +8,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from django.db import connection
-from django.utils import timezone
 
+from apps.core.periods import organisation_today
 from apps.territories.models import Territory
 from apps.territories.rules import Candidate, least_loaded, next_in_turn
 from apps.territories.selectors import Staff, staff_of
@@ -30,7 +30,7 @@ def hand_out(territory_ids: Sequence[UUID], *, loads: Loads) -> list[UUID | None
     Returns:
         A user id for each piece of work; None where the territory has nobody.
     """
-    staffs = staff_of(sorted(set(territory_ids)), today=timezone.localdate())
+    staffs = staff_of(sorted(set(territory_ids)), today=organisation_today())
     sharing = [one for one in staffs.values() if one.candidates]
     if not sharing:
         return [staffs[one].owner_id if one in staffs else None for one in territory_ids]

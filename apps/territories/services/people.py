@@ -7,11 +7,11 @@ from uuid import UUID
 
 from django.contrib.auth.models import Permission as DjangoPermission
 from django.db import transaction
-from django.utils import timezone
 
 from apps.core.actors import Actor
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
+from apps.core.periods import organisation_today
 from apps.core.permissions import require
 from apps.territories.events import TerritoryUpdated
 from apps.territories.models import Absence, Territory, TerritoryGrant, TerritoryMember
@@ -37,7 +37,7 @@ def add_member(
     """
     territory = _territory(territory_id, actor)
     user = _person(user_id)
-    starts_on = valid_from or timezone.localdate()
+    starts_on = valid_from or organisation_today()
     if valid_until is not None and valid_until < starts_on:
         raise InvalidInput.field("valid_until", "The last day lies before the first.")
     member, _ = TerritoryMember.objects.update_or_create(

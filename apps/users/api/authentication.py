@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
@@ -32,7 +34,7 @@ class BearerToken(BaseAuthentication):
         if scheme.lower() != "bearer":
             return None
         try:
-            token = AccessToken(text.strip())  # type: ignore[arg-type]
+            token = AccessToken(text.strip())
             user_id, version = UUID(token["user_id"]), token["token_version"]
         except (TokenError, KeyError, ValueError):
             raise TokenRejected from None
@@ -64,3 +66,25 @@ class Session(SessionAuthentication):
             request_id=request._request.request_id,  # type: ignore[attr-defined]
         )
         return (actor, None) if actor else None
+
+
+class BearerTokenReference(OpenApiAuthenticationExtension):
+    """The bearer token in the API reference."""
+
+    target_class = BearerToken
+    name = "bearerToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """HTTP bearer with a JWT."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class SessionReference(OpenApiAuthenticationExtension):
+    """The back-office session in the API reference."""
+
+    target_class = Session
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Django's session cookie."""
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}

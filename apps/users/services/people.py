@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
@@ -59,6 +59,7 @@ def change_access(
     Raises NotAllowed, NotFound, InvalidInput, ReportingLineLoops.
     """
     require(actor, MANAGE_USER)
+    _lock_reporting_lines()
     user = User.objects.select_for_update().filter(pk=user_id).first()
     if user is None:
         raise NotFound
@@ -109,6 +110,12 @@ def allow_role(*, role: str, permission: str, allowed: bool, actor: Actor) -> Ro
     )
     transaction.on_commit(forget_standings)
     return row
+
+
+def _lock_reporting_lines() -> None:
+    """One change of the lines at a time: two at once could close a loop."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('reporting lines', 0))")
 
 
 def _manager(manager_id: UUID | None) -> User | None:

@@ -1,6 +1,6 @@
-"""The virtual environment with exactly the locked requirements in it.
+"""Make the virtual environment hold exactly the locked requirements.
 
-Runs before anything is installed, so it imports nothing that the standard library does not hold.
+Runs on a bare Python before anything is installed, the project's own packages included.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-from salesplatform.embedded.errors import CannotStart
-from salesplatform.embedded.steps import step
 
 HOME = Path(".venv")
 PYTHON = HOME / "bin" / "python"
@@ -30,16 +30,25 @@ def install() -> None:
     if _stamp() == _wanted():
         return
     with step("Installer"):
-        _run(PYTHON, *["-m", "pip", "install", "--quiet", "--require-hashes", "-r"], BOOTSTRAP)
+        _run(PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", BOOTSTRAP)
     with step("Locked requirements"):
-        _run(UV, *["pip", "sync", "--quiet", "--require-hashes"], LOCK)
+        _run(UV, "pip", "sync", "--quiet", "--require-hashes", LOCK)
     STAMP.write_text(_wanted())
 
 
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Announce a step, and its seconds when it is done."""
+    print(f"{name + ' ':.<44}", end=" ", flush=True)
+    began = time.monotonic()
+    yield
+    print(f"{time.monotonic() - began:5.1f} s", flush=True)
+
+
 def _make_environment() -> None:
-    if not _run_quietly([sys.executable, "-m", "venv", "--clear", str(HOME)]):
-        raise CannotStart(
-            "Python cannot make a virtual environment: install its venv module "
+    if not _succeeds(sys.executable, "-m", "venv", "--clear", str(HOME)):
+        sys.exit(
+            "failed\nPython cannot make a virtual environment: install its venv module "
             "(on Debian the package python3-venv)."
         )
 
@@ -47,10 +56,10 @@ def _make_environment() -> None:
 def _runs(python: Path) -> bool:
     # An environment outlives the Python it was made from.
     check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
-    return python.exists() and _run_quietly([str(python), "-c", check])
+    return python.exists() and _succeeds(str(python), "-c", check)
 
 
-def _run_quietly(command: list[str]) -> bool:
+def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
@@ -58,7 +67,7 @@ def _run(*command: str | Path) -> None:
     environment = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **os.environ, **_package_index()}
     environment["VIRTUAL_ENV"] = str(HOME.resolve())
     if subprocess.call(command, env=environment) != 0:
-        raise CannotStart(
+        sys.exit(
             "The requirements could not be installed (the reason stands above): "
             "check that the package index can be reached."
         )
@@ -85,7 +94,5 @@ def _wanted() -> str:
 if __name__ == "__main__":
     try:
         install()
-    except CannotStart as reason:
-        sys.exit(str(reason))
     except KeyboardInterrupt:
         sys.exit(130)

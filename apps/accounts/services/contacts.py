@@ -1,0 +1,88 @@
+"""The people to talk to at an account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.accounts.errors import ContactKnown
+from apps.accounts.events import ContactAdded, ContactChanged
+from apps.accounts.models import Contact
+from apps.accounts.permissions import WRITE_ACCOUNT
+from apps.accounts.services.accounts import account_in_hand
+from apps.core.actors import Actor
+from apps.core.contact_points import normalised_email, normalised_phone
+from apps.core.errors import InvalidInput, NotFound
+from apps.core.journal import publish
+from apps.core.permissions import require
+
+
+@transaction.atomic
+def add_contact(*, account_id: UUID, actor: Actor, **facts: Any) -> Contact:
+    """Add somebody to talk to at an account.
+
+    Args:
+        account_id: of an account within reach.
+        actor: needs `account:write`.
+        facts: the columns of `Contact`. A phone number is read as one of the account's country.
+
+    Raises:
+        NotFound, NotAllowed, InvalidInput, ContactKnown.
+    """
+    account = account_in_hand(account_id, actor=actor)
+    require(actor, WRITE_ACCOUNT)
+    contact = Contact(account=account)
+    _apply(contact, facts)
+    contact.save(force_insert=True)
+    publish(
+        ContactAdded(account_id=account.pk, contact_id=contact.pk, type=contact.type), actor=actor
+    )
+    return contact
+
+
+@transaction.atomic
+def change_contact(*, account_id: UUID, contact_id: UUID, actor: Actor, **facts: Any) -> Contact:
+    """Change what is known of somebody at an account.
+
+    Raises NotFound, NotAllowed, InvalidInput, ContactKnown.
+    """
+    account = account_in_hand(account_id, actor=actor)
+    require(actor, WRITE_ACCOUNT)
+    contact = account.contacts.filter(pk=contact_id).first()
+    if contact is None:
+        raise NotFound
+    if changed := _apply(contact, facts):
+        contact.save()
+        publish(
+            ContactChanged(account_id=account.pk, contact_id=contact.pk, changed=changed),
+            actor=actor,
+        )
+    return contact
+
+
+def _apply(contact: Contact, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Check facts and put them on the row; returns the names of those that changed."""
+    cleaned = dict(facts)
+    if cleaned.get("phone"):
+        cleaned["phone"] = normalised_phone(cleaned["phone"], contact.account.country)
+        if not cleaned["phone"]:
+            raise InvalidInput.field("phone", "Give a phone number.")
+    changed = tuple(name for name, value in cleaned.items() if getattr(contact, name) != value)
+    for name in changed:
+        setattr(contact, name, cleaned[name])
+    contact.email_key = normalised_email(contact.email)
+    if contact.email and not contact.email_key:
+        raise InvalidInput.field("email", "Give an e-mail address such as jane@acme.com.")
+    _check_known(contact)
+    return changed
+
+
+def _check_known(contact: Contact) -> None:
+    if not contact.email_key:
+        return
+    same = contact.account.contacts.filter(type=contact.type, email_key=contact.email_key)
+    if same.exclude(pk=contact.pk).exists():
+        raise ContactKnown

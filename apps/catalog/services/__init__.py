@@ -1,0 +1,1 @@
+"""What happens to the catalog: products come and go, prices are set."""

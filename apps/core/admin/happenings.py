@@ -1,0 +1,61 @@
+"""What happened to a row, as the journal tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from apps.core.admin.display import NOTHING, names_of_people, words
+from apps.core.models import BusinessEvent
+
+SHOWN = 30
+LONGEST_VALUE = 80
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An event in words."""
+
+    sequence: int
+    what: str
+    who: str
+    door: str
+    at: Any
+    details: tuple[tuple[str, str], ...]
+    aggregate_id: UUID
+
+
+def happenings_of(row_id: Any) -> list[Happening]:
+    """The latest events of a row, newest first."""
+    return told(BusinessEvent.objects.filter(aggregate_id=row_id).order_by("-sequence")[:SHOWN])
+
+
+def told(events: Iterable[BusinessEvent]) -> list[Happening]:
+    """Events in words, with the names of those who made them happen."""
+    found: Sequence[BusinessEvent] = list(events)
+    names = names_of_people(one.actor_id for one in found) if found else {}
+    return [
+        Happening(
+            sequence=one.sequence,
+            what=words(one.name),
+            who=names.get(one.actor_id, NOTHING),
+            door=words(one.door),
+            at=one.occurred_at,
+            details=tuple(_details(one.payload)),
+            aggregate_id=one.aggregate_id,
+        )
+        for one in found
+    ]
+
+
+def _details(payload: Any) -> Iterable[tuple[str, str]]:
+    """The plain values of a payload; ids tell a reader nothing."""
+    for name, value in (payload or {}).items():
+        if name.endswith(("_id", "_ids")) or value in (None, "", [], {}):
+            continue
+        if isinstance(value, list):
+            value = ", ".join(str(one) for one in value if not isinstance(one, dict))
+        if value and not isinstance(value, dict):
+            yield words(name), str(value)[:LONGEST_VALUE]

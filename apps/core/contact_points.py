@@ -1,0 +1,61 @@
+"""E-mail addresses and phone numbers as people write them, in the one form that is compared."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import phonenumbers
+
+LONGEST_EMAIL = 254
+LONGEST_PHONE = 20
+_FEWEST_DIGITS = 3
+
+_EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\.]+(\.[^@\s<>,;:\"()\[\]\\.]+)+")
+_DECORATION = re.compile(r"[\s().\-/]+")
+_NORTH_AMERICAN = re.compile(r"\+1[2-9][0-9]{9}")
+
+
+def normalised_email(text: str) -> str:
+    """An e-mail address trimmed and in lower case; empty when it is none."""
+    address = text.strip().lower()
+    if len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address):
+        return ""
+    return address
+
+
+def normalised_phone(text: str, country: str = "") -> str:
+    """A phone number as E.164, such as `+442071838750`; empty when there is none.
+
+    A number that can't be one where it is said to be keeps its digits, so that nothing that
+    somebody typed is lost.
+
+    Args:
+        text: as typed, with or without the country's calling code.
+        country: the ISO 3166 code of the country it is dialled in, when known.
+    """
+    # Parsing costs a hundred times as much as this, and imports bring mostly such numbers.
+    compact = _DECORATION.sub("", text)
+    if not compact:
+        return ""
+    if _NORTH_AMERICAN.fullmatch(compact):
+        return compact
+    return _parsed(compact, country)
+
+
+@lru_cache(maxsize=16_384)
+def _parsed(text: str, country: str) -> str:
+    try:
+        number = phonenumbers.parse(text, country.upper() or None)
+    except phonenumbers.NumberParseException:
+        return _digits(text)
+    if not phonenumbers.is_possible_number(number):
+        return _digits(text)
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _digits(text: str) -> str:
+    digits = str(phonenumbers.normalize_digits_only(text))
+    if not _FEWEST_DIGITS <= len(digits) < LONGEST_PHONE:
+        return ""
+    return f"+{digits}" if text.startswith("+") else digits

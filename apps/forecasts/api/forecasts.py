@@ -1,0 +1,95 @@
+"""`/forecasts`: what people submit, and what the deals say (Forecast Endpoints)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from rest_framework import serializers
+
+from apps.core.actors import Actor
+from apps.core.api.bodies import Body, Currency, Identifier, Money, Text
+from apps.core.api.endpoint import Endpoint, listed, operation
+from apps.forecasts.fields import FORECAST_DEALS, FORECASTS, SUBMISSIONS
+from apps.forecasts.rules import ForecastType
+from apps.forecasts.services.submissions import Submitted, submit_forecast
+
+TAGS = ("forecasts",)
+
+
+class NewForecast(Body):
+    """What a territory, or a person, will bring in."""
+
+    period = Text(max_length=20, help_text="Such as Q1_2026, M03_2026 or FY_2026.")
+    territory_id = Identifier(required=False)
+    user_id = Identifier(required=False)
+    forecast_type = serializers.ChoiceField(ForecastType.choices)
+    amount = Money()
+    currency = Currency(required=False)
+    notes = Text(max_length=5000, required=False, allow_blank=True)
+
+
+class ForecastReceipt(serializers.Serializer):
+    """A forecast that was submitted, beside the pipeline for it."""
+
+    id = serializers.UUIDField()
+    period = serializers.CharField()
+    forecast_type = serializers.ChoiceField(ForecastType.choices)
+    amount = serializers.DecimalField(max_digits=15, decimal_places=2, coerce_to_string=False)
+    current_pipeline = serializers.DecimalField(
+        max_digits=20, decimal_places=2, coerce_to_string=False
+    )
+    pipeline_coverage = serializers.FloatField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+def forecast_receipt(submitted: Submitted) -> dict[str, Any]:
+    """A submission as the source answers it (sales-system-integrations, Create Forecast)."""
+    submission, coverage = submitted.submission, submitted.pipeline_coverage
+    return {
+        "id": submission.pk,
+        "period": submission.period,
+        "forecast_type": submission.forecast_type,
+        "amount": orjson.Fragment(f"{submission.amount:.2f}"),
+        "current_pipeline": orjson.Fragment(f"{submitted.current_pipeline:.2f}"),
+        "pipeline_coverage": None if coverage is None else float(coverage),
+        "created_at": submission.created_at,
+    }
+
+
+class ForecastCollection(Endpoint):
+    """`/forecasts`."""
+
+    get = listed(SUBMISSIONS, summary="Submitted forecasts within reach, newest first", tags=TAGS)
+
+    @operation(
+        summary="Submit a forecast",
+        body=NewForecast,
+        answer=ForecastReceipt,
+        status=201,
+        tags=TAGS,
+    )
+    def post(self, actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
+        return forecast_receipt(submit_forecast(**body, actor=actor))
+
+
+class PeriodForecasts(Endpoint):
+    """`/forecasts/{period}`."""
+
+    get = listed(
+        FORECASTS,
+        stated="period",
+        summary="Computed forecasts of a period, by person and territory within reach",
+        tags=TAGS,
+    )
+
+
+class PeriodDeals(Endpoint):
+    """`/forecasts/{period}/deals`."""
+
+    get = listed(
+        FORECAST_DEALS,
+        stated="period",
+        summary="The opportunities behind the forecasts of a period",
+        tags=TAGS,
+    )

@@ -1,0 +1,11 @@
+"""Addresses of forecasts."""
+
+from django.urls import path
+
+from apps.forecasts.api.forecasts import ForecastCollection, PeriodDeals, PeriodForecasts
+
+urlpatterns = [
+    path("forecasts", ForecastCollection.as_view()),
+    path("forecasts/<str:period>", PeriodForecasts.as_view()),
+    path("forecasts/<str:period>/deals", PeriodDeals.as_view()),
+]

@@ -1,0 +1,258 @@
+"""Forecasts: computed snapshots with the deals behind every number, and people's own calls."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+
+from apps.core.identifiers import new_id
+from apps.core.models import Job, Record
+from apps.core.money import ZERO, CurrencyField, MoneyField
+from apps.forecasts.rules import COUNTED, ForecastType, Occasion
+from apps.opportunities.models import Opportunity
+from apps.opportunities.rules import Category
+from apps.territories.models import Territory
+from apps.users.models import User
+
+_SUM_DIGITS = 20
+_CURRENT = Q(is_current=True)
+_COUNTING = Q(ended_at=None)
+_ONE_NODE = Q(user=None, territory__isnull=False) | Q(user__isnull=False, territory=None)
+
+
+def _node_id() -> models.GeneratedField:
+    return models.GeneratedField(
+        expression=Coalesce(F("user_id"), F("territory_id")),
+        output_field=models.UUIDField(),
+        db_persist=True,
+    )
+
+
+class NightlyRun(Record):
+    """The nightly computation of one day where the organisation is. There is one a day."""
+
+    day = models.DateField()
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint("day", name="nightly_run_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day}"
+
+
+class ForecastSnapshot(models.Model):
+    """What was to be expected of a person or territory for a period, as computed at a moment.
+
+    The totals are those of the lines in `currency`: `weighted_amount` is the forecast (closed, and
+    open by its probability), `open_amount` what is still being worked. Later snapshots take over
+    `is_current`; nothing else of a snapshot is ever altered. `starts_on` and `ends_on` keep what
+    the period meant, whatever the fiscal year becomes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    territory = models.ForeignKey(
+        Territory, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    node_id = _node_id()
+    period = models.CharField(max_length=10)
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    kind = models.CharField(max_length=10, choices=Occasion)
+    taken_at = models.DateTimeField()
+    is_current = models.BooleanField()
+    currency = CurrencyField()
+    weighted_amount = MoneyField(max_digits=_SUM_DIGITS)
+    open_amount = MoneyField(max_digits=_SUM_DIGITS)
+    closed_amount = MoneyField(max_digits=_SUM_DIGITS)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["period", "-weighted_amount", "-id"],
+                name="forecast_by_period",
+                condition=_CURRENT,
+            ),
+            models.Index(fields=["node_id", "period", "taken_at"], name="forecast_of_node"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                "node_id", "period", name="forecast_one_current", condition=_CURRENT
+            ),
+            models.CheckConstraint(condition=_ONE_NODE, name="forecast_of_one_node"),
+            models.CheckConstraint(
+                condition=Q(ends_on__gte=F("starts_on")), name="forecast_period_direction"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} {self.period} at {self.taken_at}"
+
+
+class ForecastLine(models.Model):
+    """What the deals of one category and currency add to a snapshot; empty ones have no line.
+
+    `breakdown` splits it by stage, as `forecast.updated` tells it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    snapshot = models.ForeignKey(
+        ForecastSnapshot, on_delete=models.CASCADE, related_name="lines", db_index=False
+    )
+    currency = CurrencyField()
+    category = models.CharField(max_length=20, choices=Category)
+    count = models.IntegerField()
+    amount = MoneyField(max_digits=_SUM_DIGITS)
+    weighted_amount = MoneyField(max_digits=_SUM_DIGITS)
+    breakdown = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("snapshot", "currency", "category", name="forecast_line_once"),
+            models.CheckConstraint(
+                condition=Q(category__in=COUNTED), name="forecast_line_category"
+            ),
+            models.CheckConstraint(condition=Q(count__gt=0), name="forecast_line_not_empty"),
+            models.CheckConstraint(
+                condition=Q(weighted_amount__gte=0, weighted_amount__lte=F("amount")),
+                name="forecast_line_weighted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category} {self.amount} {self.currency}"
+
+
+class ForecastFact(models.Model):
+    """How a deal counts in forecasts, from one moment to another; the open one counts now.
+
+    The facts of a snapshot's line are those of its person (`owner`) or territory, category and
+    currency with `counts_on` in its period, that counted when it was taken: their sums are the
+    line's numbers. A deal gets a new fact only when something of it changes, so every snapshot
+    drills down to its deals for the price of the changes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    opportunity = models.ForeignKey(
+        Opportunity, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    territory = models.ForeignKey(
+        Territory, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    stage = models.CharField(max_length=50)
+    category = models.CharField(max_length=20, choices=Category)
+    currency = CurrencyField()
+    amount = MoneyField()
+    probability = models.SmallIntegerField()
+    weighted_amount = MoneyField()
+    counts_on = models.DateField()
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["owner", "counts_on"],
+                include=["category", "stage", "currency", "amount", "weighted_amount"],
+                name="forecast_fact_by_owner",
+                condition=_COUNTING,
+            ),
+            models.Index(
+                fields=["territory", "counts_on"],
+                include=["category", "stage", "currency", "amount", "weighted_amount"],
+                name="forecast_fact_by_territory",
+                condition=_COUNTING,
+            ),
+            models.Index(
+                fields=["counts_on", "id"], name="forecast_fact_by_day", condition=_COUNTING
+            ),
+            models.Index(fields=["opportunity", "began_at"], name="forecast_fact_of_deal"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                "opportunity", name="forecast_fact_one_open", condition=_COUNTING
+            ),
+            models.CheckConstraint(
+                condition=Q(category__in=COUNTED), name="forecast_fact_category"
+            ),
+            models.CheckConstraint(
+                condition=Q(probability__gte=0, probability__lte=100),
+                name="forecast_fact_percent",
+            ),
+            models.CheckConstraint(
+                condition=Q(weighted_amount__gte=0, weighted_amount__lte=F("amount")),
+                name="forecast_fact_weighted",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("began_at")),
+                name="forecast_fact_direction",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.opportunity_id} counts {self.weighted_amount} on {self.counts_on}"
+
+
+class ForecastSubmission(Record):
+    """What somebody says a territory or person will bring in. Never altered: the next supersedes.
+
+    `submitted_by_id` is who said it. `starts_on` and `ends_on` keep what the period meant.
+    """
+
+    user = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    territory = models.ForeignKey(
+        Territory, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    node_id = _node_id()
+    period = models.CharField(max_length=10)
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    forecast_type = models.CharField(max_length=20, choices=ForecastType)
+    amount = MoneyField(default=ZERO)
+    currency = CurrencyField()
+    notes = models.TextField(blank=True)
+    submitted_by_id = models.UUIDField()
+    supersedes = models.OneToOneField(
+        "self", null=True, on_delete=models.PROTECT, related_name="superseded_by"
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="submission_newest"),
+            models.Index(fields=["user", "-created_at", "-id"], name="submission_by_user"),
+            models.Index(
+                fields=["territory", "-created_at", "-id"], name="submission_by_territory"
+            ),
+            models.Index(
+                fields=["node_id", "period", "forecast_type", "-created_at"],
+                name="submission_of_node",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                "node_id",
+                "period",
+                "forecast_type",
+                name="submission_one_first",
+                condition=Q(supersedes=None),
+            ),
+            models.CheckConstraint(condition=_ONE_NODE, name="submission_of_one_node"),
+            models.CheckConstraint(
+                condition=Q(ends_on__gte=F("starts_on")), name="submission_period_direction"
+            ),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="submission_not_negative"),
+            models.CheckConstraint(
+                condition=Q(supersedes=None) | ~Q(supersedes=F("id")),
+                name="submission_supersedes_other",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.forecast_type} {self.amount} {self.currency} for {self.period}"

@@ -1,0 +1,1 @@
+"""What happens to forecasts: computed from the deals, and submitted by people."""

@@ -1,0 +1,104 @@
+"""How deals count, kept in step with the deals themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+# A deal counts where it stands now: an open one on the day it is expected, a won one on the day
+# it was won. Lost and omitted deals and those in the bin count nowhere.
+_DEALS = """
+SELECT o.id AS opportunity_id, o.owner_id, o.territory_id, o.stage_key AS stage,
+       o.forecast_category AS category, o.currency, o.amount, o.probability,
+       CASE o.kind WHEN 'won' THEN o.actual_close_date ELSE o.expected_close_date END AS counts_on
+FROM opportunities_opportunity o
+WHERE o.deleted_at IS NULL AND o.forecast_category <> 'omitted'
+"""
+_THESE = "SELECT unnest(%(ids)s::uuid[])"
+_OF_DAYS = f"""
+SELECT d.opportunity_id FROM ({_DEALS}) AS d
+WHERE d.counts_on BETWEEN %(first)s AND %(last)s
+UNION
+SELECT f.opportunity_id FROM forecasts_forecastfact f
+WHERE f.ended_at IS NULL AND f.counts_on BETWEEN %(first)s AND %(last)s
+"""
+_COUNTED = """
+WITH candidate(id) AS ({candidates}), counted AS (
+    SELECT d.* FROM ({deals}) AS d JOIN candidate c ON c.id = d.opportunity_id
+    WHERE d.counts_on IS NOT NULL
+)
+"""
+_COMPARED = ("owner_id", "territory_id", "stage", "category", "currency", "amount", "probability")
+_END = """
+UPDATE forecasts_forecastfact f SET ended_at = greatest(%(moment)s, f.began_at)
+FROM candidate c LEFT JOIN counted d ON d.opportunity_id = c.id
+WHERE f.opportunity_id = c.id AND f.ended_at IS NULL AND ({of_fact}) IS DISTINCT FROM ({of_deal})
+""".format(
+    of_fact=", ".join(f"f.{name}" for name in (*_COMPARED, "counts_on")),
+    of_deal=", ".join(f"d.{name}" for name in (*_COMPARED, "counts_on")),
+)
+# PostgreSQL rounds halves up; from an even cent that is one too many.
+WEIGHTED = """
+(round({amount} * {probability})
+ - CASE WHEN mod({amount} * {probability}, 2) = 0.5 THEN 1 ELSE 0 END) / 100
+"""
+_BEGIN = """
+INSERT INTO forecasts_forecastfact AS f
+    (id, opportunity_id, owner_id, territory_id, stage, category, currency, amount, probability,
+     weighted_amount, counts_on, began_at)
+SELECT uuidv7(), d.opportunity_id, d.owner_id, d.territory_id, d.stage, d.category, d.currency,
+       d.amount, d.probability, {weighted}, d.counts_on, %(moment)s
+FROM counted d
+WHERE NOT EXISTS (SELECT FROM forecasts_forecastfact k
+                  WHERE k.opportunity_id = d.opportunity_id AND k.ended_at IS NULL)
+""".format(weighted=WEIGHTED.format(amount="d.amount", probability="d.probability"))
+_WHERE_IT_COUNTS = "RETURNING f.owner_id, f.territory_id, f.counts_on"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a deal counts: for whom, in which territory, on which day."""
+
+    owner_id: UUID
+    territory_id: UUID | None
+    counts_on: date
+
+
+def begin_computing() -> datetime:
+    """Let nobody else compute until the transaction ends; returns the moment that holds for it.
+
+    A snapshot is the sum of the facts of its moment only if both are written one at a time.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('forecasts', 0))")
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+        return moment
+
+
+def note_deals(opportunity_ids: Collection[UUID], moment: datetime) -> set[Place]:
+    """Keep the facts of some deals in step; returns where they counted before and count now.
+
+    Deals that count as they did are left alone and not named.
+    """
+    parameters: dict[str, Any] = {"ids": list(opportunity_ids), "moment": moment}
+    counted = _COUNTED.format(candidates=_THESE, deals=_DEALS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{counted} {_END} {_WHERE_IT_COUNTS}", parameters)
+        places = {Place(*row) for row in cursor.fetchall()}
+        cursor.execute(f"{counted} {_BEGIN} {_WHERE_IT_COUNTS}", parameters)
+        return places | {Place(*row) for row in cursor.fetchall()}
+
+
+def note_deals_of_days(first: date, last: date, moment: datetime) -> None:
+    """Keep the facts of all deals that count, or counted, on some days in step."""
+    parameters: dict[str, Any] = {"first": first, "last": last, "moment": moment}
+    counted = _COUNTED.format(candidates=_OF_DAYS, deals=_DEALS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{counted} {_END}", parameters)
+        cursor.execute(f"{counted} {_BEGIN}", parameters)

@@ -1,0 +1,15 @@
+"""Work for the clock."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from apps.core.actors import system_actor
+from apps.forecasts.services.computation import request_nightly_forecast
+
+
+@shared_task(ignore_result=True)
+def compute_nightly_forecasts() -> None:
+    """Have the night's forecasts computed; every further call on the same day is harmless."""
+    request_nightly_forecast(now=timezone.now(), actor=system_actor(door="clock"))

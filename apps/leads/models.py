@@ -1,0 +1,295 @@
+"""Leads: unproven interest of a person, their history, and imports of whole files."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from apps.core.models import Binnable, Job, Record
+from apps.core.money import CurrencyField, MoneyField
+from apps.core.querysets import BinManager
+from apps.leads.querysets import OPEN_STATUSES, LeadQuerySet
+from apps.territories.models import AssignmentPeriod, Territory
+from apps.users.models import User
+
+PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
+LIVE = Q(deleted_at=None, merged_into=None)
+
+
+class Lead(Binnable):
+    """Somebody who showed interest (sales-system-architecture, Lead Schema).
+
+    The columns `…_key` hold the normalised form of their neighbours and are what duplicates are
+    found by. `score` is the platform's own; what marketing sent stays in `marketing_score`.
+    """
+
+    class Status(models.TextChoices):
+        NEW = "new"
+        CONTACTED = "contacted"
+        QUALIFIED = "qualified"
+        UNQUALIFIED = "unqualified"
+        CONVERTED = "converted"
+
+    source = models.CharField(max_length=100)
+    status = models.CharField(max_length=50, choices=Status, default=Status.NEW)
+    first_name = models.CharField(max_length=100, blank=True)
+    last_name = models.CharField(max_length=100, blank=True)
+    email = models.CharField(max_length=255)
+    email_key = models.CharField(max_length=255, editable=False)
+    phone = models.CharField(max_length=50, blank=True)
+    phone_key = models.CharField(max_length=50, blank=True, editable=False)
+    company = models.CharField(max_length=255, blank=True)
+    company_key = models.CharField(max_length=255, blank=True, editable=False)
+    title = models.CharField(max_length=100, blank=True)
+    industry = models.CharField(max_length=100, blank=True)
+    employee_count = models.IntegerField(null=True, blank=True)
+    annual_revenue = MoneyField(null=True, blank=True)
+    currency = CurrencyField(blank=True)
+    country = models.CharField(max_length=100, blank=True)
+    state = models.CharField(max_length=100, blank=True)
+    city = models.CharField(max_length=100, blank=True)
+    postal_code = models.CharField(max_length=20, blank=True)
+
+    external_source = models.CharField(max_length=100, blank=True)
+    external_id = models.CharField(max_length=255, blank=True)
+    campaign_id = models.CharField(max_length=100, blank=True)
+    attribution = models.JSONField(default=dict, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    score = models.IntegerField(default=0, validators=PERCENT)
+    score_reasons = models.JSONField(default=list, blank=True)
+    score_version = models.CharField(max_length=50, blank=True)
+    scored_at = models.DateTimeField(null=True, blank=True)
+    marketing_score = models.IntegerField(null=True, blank=True, validators=PERCENT)
+
+    owner = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="leads"
+    )
+    territory = models.ForeignKey(
+        Territory, null=True, blank=True, on_delete=models.PROTECT, related_name="leads"
+    )
+    routing_reason = models.CharField(max_length=255, blank=True)
+    status_reason = models.CharField(max_length=255, blank=True)
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_leads"
+    )
+    converted_opportunity_id = models.UUIDField(null=True, blank=True)
+    converted_account_id = models.UUIDField(null=True, blank=True)
+    converted_contact_id = models.UUIDField(null=True, blank=True)
+    converted_at = models.DateTimeField(null=True, blank=True)
+    last_activity_at = models.DateTimeField(null=True, blank=True)
+    version = models.IntegerField(default=1)
+
+    search_vector = models.GeneratedField(
+        expression=SearchVector(
+            "first_name", "last_name", "company", "title", "city", config="simple"
+        ),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    objects: ClassVar = BinManager.from_queryset(LeadQuerySet)()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["-created_at", "-id"], name="lead_newest", condition=Q(deleted_at=None)
+            ),
+            models.Index(
+                fields=["owner", "-created_at", "-id"],
+                name="lead_by_owner",
+                condition=Q(deleted_at=None),
+            ),
+            models.Index(
+                fields=["territory", "-created_at", "-id"],
+                name="lead_by_territory",
+                condition=Q(deleted_at=None),
+            ),
+            models.Index(
+                fields=["-created_at", "-id"],
+                name="lead_unrouted",
+                condition=Q(deleted_at=None, owner=None, territory=None),
+            ),
+            models.Index(
+                fields=["status", "-created_at", "-id"],
+                name="lead_by_status",
+                condition=Q(deleted_at=None),
+            ),
+            models.Index(
+                fields=["-score", "-id"], name="lead_by_score", condition=Q(deleted_at=None)
+            ),
+            models.Index(
+                fields=["owner"],
+                name="lead_open_by_owner",
+                condition=LIVE & Q(status__in=OPEN_STATUSES),
+            ),
+            models.Index(fields=["email_key"], name="lead_by_email"),
+            models.Index(fields=["phone_key"], name="lead_by_phone", condition=~Q(phone_key="")),
+            models.Index(
+                fields=["company_key", "last_name"],
+                name="lead_by_company",
+                condition=~Q(company_key=""),
+            ),
+            models.Index(
+                fields=["merged_into"], name="lead_merged", condition=~Q(merged_into=None)
+            ),
+            models.Index(fields=["deleted_at"], name="lead_in_bin", condition=~Q(deleted_at=None)),
+            GinIndex("search_vector", name="lead_search"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["email_key"],
+                name="lead_open_email_once",
+                condition=LIVE & Q(status__in=OPEN_STATUSES),
+            ),
+            models.UniqueConstraint(
+                fields=["external_source", "external_id"],
+                name="lead_external_id_once",
+                condition=LIVE & ~Q(external_id=""),
+            ),
+            models.CheckConstraint(
+                condition=Q(score__gte=0, score__lte=100), name="lead_score_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=("new", "contacted", "qualified", "unqualified", "converted")
+                ),
+                name="lead_status_known",
+            ),
+            models.CheckConstraint(
+                condition=(
+                    Q(status="converted", converted_opportunity_id__isnull=False)
+                    | (~Q(status="converted") & Q(converted_opportunity_id=None))
+                ),
+                name="lead_converted_has_opportunity",
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into=None) | ~Q(merged_into=models.F("id")),
+                name="lead_not_merged_into_itself",
+            ),
+            models.CheckConstraint(
+                condition=Q(employee_count=None) | Q(employee_count__gte=0),
+                name="lead_employee_count",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def name(self) -> str:
+        """First and last name."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still become an opportunity."""
+        return self.status in OPEN_STATUSES and self.merged_into_id is None
+
+
+class LeadAssignment(AssignmentPeriod):
+    """Who a lead belonged to, and when."""
+
+    record = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="assignments")
+
+    class Meta:
+        constraints = [AssignmentPeriod.one_at_a_time("lead_assignment_one_at_a_time")]
+
+
+class LeadMerge(Record):
+    """Duplicates folded into a survivor, with what is needed to undo it."""
+
+    survivor = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="merges")
+    merged_ids = models.JSONField()
+    values_before = models.JSONField()
+    version_after = models.IntegerField()
+    actor_id = models.UUIDField()
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{len(self.merged_ids)} into {self.survivor_id}"
+
+
+class LeadImport(Record):
+    """A file of leads: what it is, how it is read, and how far it has come (`job`)."""
+
+    class Mode(models.TextChoices):
+        DRY_RUN = "dry_run"
+        APPLY = "apply"
+
+    class MatchOn(models.TextChoices):
+        EMAIL = "email"
+        EXTERNAL_ID = "external_id"
+
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="lead_import")
+    undo_job = models.OneToOneField(
+        Job, null=True, blank=True, on_delete=models.PROTECT, related_name="undone_lead_import"
+    )
+    filename = models.CharField(max_length=255)
+    file = models.CharField(max_length=500)
+    columns = models.JSONField()
+    mapping = models.JSONField()
+    mode = models.CharField(max_length=20, choices=Mode)
+    match_on = models.CharField(max_length=20, choices=MatchOn)
+    created = models.IntegerField(default=0)
+    updated = models.IntegerField(default=0)
+    skipped = models.IntegerField(default=0)
+    failed = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.filename
+
+    @property
+    def status(self) -> str:
+        """The job's status; an undone import says so."""
+        return Job.Status.UNDONE if self.is_undone else self.job.status
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether undoing it came to its end."""
+        return self.undo_job is not None and self.undo_job.status in (
+            Job.Status.COMPLETED,
+            Job.Status.COMPLETED_WITH_ERRORS,
+        )
+
+
+class LeadImportRow(models.Model):
+    """What became of one line of a file: what undo and the report of failed rows read."""
+
+    class Outcome(models.TextChoices):
+        CREATED = "created"
+        UPDATED = "updated"
+        SKIPPED = "skipped"
+        FAILED = "failed"
+
+    id = models.BigAutoField(primary_key=True)
+    lead_import = models.ForeignKey(LeadImport, on_delete=models.CASCADE, related_name="rows")
+    line = models.IntegerField()
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    lead_id = models.UUIDField(null=True)
+    version = models.IntegerField(null=True)
+    values_before = models.JSONField(null=True)
+    values = models.JSONField(null=True)
+    errors = models.JSONField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["lead_import", "line"],
+                name="lead_import_failed",
+                condition=Q(outcome="failed"),
+            ),
+            models.Index(
+                fields=["lead_import", "id"],
+                name="lead_import_written",
+                condition=Q(outcome__in=("created", "updated")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.outcome}"

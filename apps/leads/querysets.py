@@ -1,0 +1,45 @@
+"""Reads of leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Self
+from uuid import UUID
+
+from django.db.models import Count
+from django.utils import timezone
+
+from apps.core.querysets import ScopedQuerySet
+
+OPEN_STATUSES = ("new", "contacted", "qualified")
+
+
+class LeadQuerySet(ScopedQuerySet):
+    """Leads as salespeople speak of them."""
+
+    def open(self) -> Self:
+        """Those that may still become an opportunity."""
+        return self.filter(status__in=OPEN_STATUSES, merged_into=None)
+
+    def unrouted(self) -> Self:
+        """Those that no territory claimed and nobody owns."""
+        return self.open().filter(owner=None, territory=None)
+
+    def unmerged(self) -> Self:
+        """Those that were not folded into another lead."""
+        return self.filter(merged_into=None)
+
+    def older_than(self, *, days: int) -> Self:
+        """Those captured more than so many days ago."""
+        return self.filter(created_at__lt=timezone.now() - timedelta(days=days))
+
+    def open_counts(self, user_ids: Iterable[UUID]) -> dict[UUID, int]:
+        """How many open leads each of these people has; people without any are left out."""
+        rows = (
+            self.open()
+            .filter(owner_id__any=list(user_ids))
+            .values("owner_id")
+            .annotate(count=Count("pk"))
+        )
+        return {row["owner_id"]: row["count"] for row in rows}

@@ -1,0 +1,1 @@
+"""Decisions about leads that need neither database nor clock."""

@@ -1,0 +1,228 @@
+"""The facts of a lead as people and files give them, checked and brought into one form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from apps.core.contact_points import normalised_email, normalised_phone
+from apps.core.errors import InvalidInput
+from apps.core.money import CURRENCIES, LARGEST, to_cents
+from apps.core.places import country_code
+
+LARGEST_COUNT = 2_147_483_647
+
+LONGEST: Mapping[str, int] = {
+    "source": 100,
+    "first_name": 100,
+    "last_name": 100,
+    "email": 255,
+    "phone": 50,
+    "company": 255,
+    "title": 100,
+    "industry": 100,
+    "currency": 3,
+    "country": 100,
+    "state": 100,
+    "city": 100,
+    "postal_code": 20,
+    "external_source": 100,
+    "external_id": 255,
+    "campaign_id": 100,
+}
+TEXTS = tuple(LONGEST)
+WHOLE_NUMBERS = ("employee_count", "marketing_score")
+AMOUNTS = ("annual_revenue",)
+OBJECTS = ("metadata", "attribution")
+WRITABLE = (*TEXTS, *WHOLE_NUMBERS, *AMOUNTS, *OBJECTS)
+
+# These look like what must never be collected: US social security and payment card numbers.
+_FREE_TEXTS = frozenset(("first_name", "last_name", "company", "title", "industry", "city"))
+_SSN = re.compile(r"\b(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}\b")
+_CARD = re.compile(r"\b(?:\d[ -]?){14,15}\d\b")
+_SHORTEST_SENSITIVE = len("123-45-6789")
+
+
+@dataclass(frozen=True)
+class LeadFacts:
+    """Checked facts of a lead, with the keys that duplicates are found by."""
+
+    source: str
+    email: str
+    email_key: str
+    first_name: str = ""
+    last_name: str = ""
+    phone: str = ""
+    phone_key: str = ""
+    company: str = ""
+    company_key: str = ""
+    title: str = ""
+    industry: str = ""
+    employee_count: int | None = None
+    annual_revenue: Decimal | None = None
+    currency: str = ""
+    country: str = ""
+    state: str = ""
+    city: str = ""
+    postal_code: str = ""
+    external_source: str = ""
+    external_id: str = ""
+    campaign_id: str = ""
+    marketing_score: int | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    attribution: dict[str, Any] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        """Every fact by its name."""
+        return {name: getattr(self, name) for name in FACT_NAMES}
+
+
+FACT_NAMES: tuple[str, ...] = tuple(one.name for one in fields(LeadFacts))
+
+
+def check_facts(given: Mapping[str, Any], *, country: str) -> LeadFacts:
+    """The facts of a whole lead. Raises InvalidInput naming every wrong field.
+
+    Args:
+        given: by name, as in `WRITABLE`.
+        country: two-letter code by which phone numbers without a prefix are read.
+    """
+    problems: dict[str, list[str]] = {}
+    checked = _checked(given, country, problems)
+    for name in ("source", "email"):
+        if not checked.get(name):
+            problems.setdefault(name, ["This is needed."])
+    if problems:
+        first = next(iter(problems))
+        raise InvalidInput(f"{first}: {problems[first][0]}", fields=problems)
+    return LeadFacts(**checked)
+
+
+def check_changes(given: Mapping[str, Any], *, country: str) -> dict[str, Any]:
+    """Some facts of a lead, with their keys. Raises InvalidInput naming every wrong field."""
+    problems: dict[str, list[str]] = {}
+    checked = _checked(given, country, problems)
+    for name in ("source", "email"):
+        if name in given and not checked.get(name):
+            problems.setdefault(name, ["This is needed."])
+    if problems:
+        first = next(iter(problems))
+        raise InvalidInput(f"{first}: {problems[first][0]}", fields=problems)
+    return checked
+
+
+def company_key(company: str) -> str:
+    """A company's name as it is compared."""
+    return " ".join(company.split()).casefold()
+
+
+def _checked(
+    given: Mapping[str, Any], country: str, problems: dict[str, list[str]]
+) -> dict[str, Any]:
+    checked: dict[str, Any] = {}
+    for name, value in given.items():
+        try:
+            checked[name] = _check_one(name, value)
+        except ValueError as failure:
+            problems[name] = [str(failure)]
+        except (TypeError, ArithmeticError):
+            problems[name] = ["The value is not valid."]
+    if checked.get("country"):
+        checked["country"] = country_code(checked["country"]) or checked["country"]
+    _add_keys(checked, country, problems)
+    return checked
+
+
+def _add_keys(checked: dict[str, Any], country: str, problems: dict[str, list[str]]) -> None:
+    if checked.get("email"):
+        key = normalised_email(checked["email"])
+        if not key:
+            problems["email"] = ["This is not an e-mail address."]
+        checked["email_key"] = key
+    if "phone" in checked:
+        at = checked.get("country", "")
+        checked["phone_key"] = normalised_phone(checked["phone"], at if len(at) == 2 else country)
+    if "company" in checked:
+        checked["company_key"] = company_key(checked["company"])
+
+
+def _check_one(name: str, value: Any) -> Any:
+    if name in LONGEST:
+        return _text(name, value)
+    if name in WHOLE_NUMBERS:
+        return _whole_number(name, value)
+    if name in AMOUNTS:
+        return _amount(value)
+    if name in OBJECTS:
+        return dict(value or {})
+    raise ValueError("This field does not exist.")
+
+
+def _text(name: str, value: Any) -> str:
+    text = " ".join(str(value or "").split())
+    if "\x00" in text:
+        raise ValueError("NUL is not allowed.")
+    if len(text) > LONGEST[name]:
+        raise ValueError(f"Give at most {LONGEST[name]} characters.")
+    if name == "currency" and text and text not in CURRENCIES:
+        raise ValueError("This is not an ISO 4217 currency.")
+    if name in _FREE_TEXTS and _is_sensitive(text):
+        raise ValueError("This looks like a social security or card number; it is not kept here.")
+    return text
+
+
+def _whole_number(name: str, value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        value = _number(value)
+        # A number like 1e300000 takes minutes to write out.
+        if abs(value) > LARGEST_COUNT or value != value.to_integral_value():
+            raise ValueError(f"Give a whole number up to {LARGEST_COUNT}.")
+    number = int(value)
+    largest = 100 if name == "marketing_score" else LARGEST_COUNT
+    if not 0 <= number <= largest:
+        raise ValueError(f"Give a whole number from 0 to {largest}.")
+    return number
+
+
+def _amount(value: Any) -> Decimal | None:
+    if value is None or value == "":
+        return None
+    amount = _number(value) if isinstance(value, str) else Decimal(value)
+    if not 0 <= amount <= LARGEST:
+        raise ValueError(f"Give an amount from 0 to {LARGEST}.")
+    return to_cents(amount)
+
+
+def _is_sensitive(text: str) -> bool:
+    if len(text) < _SHORTEST_SENSITIVE or not any(map(str.isdigit, text)):
+        return False
+    return bool(_SSN.search(text)) or any(_is_card(match[0]) for match in _CARD.finditer(text))
+
+
+def _is_card(text: str) -> bool:
+    """Whether digits are a payment card's: the last one is the check digit of the others (Luhn)."""
+    digits = [int(one) for one in text if one.isdigit()]
+    doubled = [sum(divmod(2 * one, 10)) for one in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+_GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+
+
+def _number(text: str) -> Decimal:
+    """A number as people write it: `1,200`, `$50,000,000.00`, `50 000`."""
+    plain = text.strip().lstrip("$€£").replace("\u00a0", "").replace(" ", "")
+    if _GROUPED.fullmatch(plain):
+        plain = plain.replace(",", "")
+    try:
+        number = Decimal(plain)
+    except InvalidOperation:
+        raise ValueError("Give a number.") from None
+    if not number.is_finite():
+        raise ValueError("Give a number.")
+    return number

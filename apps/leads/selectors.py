@@ -1,0 +1,68 @@
+"""Answers about leads that are not rows."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from apps.core.actors import Actor
+from apps.core.errors import NotFound
+from apps.core.permissions import require
+from apps.leads.models import Lead
+from apps.leads.permissions import READ_LEAD
+
+MOST_HINTS = 50
+
+
+def lead_score(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:
+    """A lead's score with the reasons for it. Raises NotAllowed, NotFound."""
+    lead = _visible(lead_id, actor)
+    return {
+        "lead_id": lead.pk,
+        "score": lead.score,
+        "marketing_score": lead.marketing_score,
+        "version": lead.score_version,
+        "scored_at": lead.scored_at,
+        "reasons": lead.score_reasons,
+    }
+
+
+def lead_duplicates(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:
+    """Leads that may be the same person: same phone, or same company and last name.
+
+    Those out of reach are only counted. Raises NotAllowed, NotFound.
+    """
+    lead = _visible(lead_id, actor)
+    same = Q(email_key=lead.email_key)
+    if lead.phone_key:
+        same |= Q(phone_key=lead.phone_key)
+    if lead.company_key and lead.last_name:
+        same |= Q(company_key=lead.company_key, last_name=lead.last_name)
+    hints = list(Lead.objects.unmerged().filter(same).exclude(pk=lead.pk)[:MOST_HINTS])
+    visible = [
+        one
+        for one in hints
+        if actor.reach.includes(owner_id=one.owner_id, territory_id=one.territory_id)
+    ]
+    return {
+        "data": [{"id": one.pk, "why": _why(lead, one)} for one in visible],
+        "elsewhere": len(hints) - len(visible),
+    }
+
+
+def _why(lead: Lead, other: Lead) -> str:
+    if lead.email_key == other.email_key:
+        return "same e-mail"
+    if lead.phone_key and lead.phone_key == other.phone_key:
+        return "same phone number"
+    return "same company and last name"
+
+
+def _visible(lead_id: UUID, actor: Actor) -> Lead:
+    require(actor, READ_LEAD)
+    lead: Lead | None = Lead.objects.visible_to(actor).unmerged().filter(pk=lead_id).first()
+    if lead is None:
+        raise NotFound
+    return lead

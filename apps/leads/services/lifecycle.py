@@ -1,0 +1,261 @@
+"""A lead's way through its statuses, the bin and conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.core.actors import Actor
+from apps.core.bulk import RowResult
+from apps.core.errors import NotFound, Refusal
+from apps.core.journal import publish
+from apps.core.permissions import require
+from apps.leads.errors import DuplicateLead, LeadAlreadyConverted, LeadMoveNotAllowed, LeadNotReady
+from apps.leads.events import LeadConverted, LeadQualified, LeadStatusChanged, LeadUpdated
+from apps.leads.models import Lead
+from apps.leads.permissions import DELETE_LEAD, WRITE_LEAD
+from apps.leads.rules.lifecycle import allowed_statuses, missing_for_qualification
+
+Change = Callable[[Lead], Sequence[object]]
+
+
+def move_lead(*, lead_id: UUID, status: str, reason: str = "", actor: Actor) -> Lead:
+    """Take one lead to another status. Raises NotFound, NotAllowed, LeadMoveNotAllowed,
+    LeadNotReady."""
+    (result,) = move_leads(ids=[lead_id], status=status, reason=reason, actor=actor)
+    if result.refusal:
+        raise result.refusal
+    lead: Lead = Lead.objects.get(pk=lead_id)
+    return lead
+
+
+def move_leads(
+    *, ids: Sequence[UUID], status: str, reason: str = "", actor: Actor
+) -> list[RowResult]:
+    """Take leads to another status: contacted, qualified, unqualified, or new by reopening.
+
+    Raises NotAllowed; what else is refused is told per lead.
+    """
+    require(actor, WRITE_LEAD)
+    reopened: set[str] = set()
+
+    def change(lead: Lead) -> Sequence[object]:
+        if status == Lead.Status.NEW and lead.email_key in reopened:
+            raise DuplicateLead.elsewhere()
+        told = _move(lead, status, reason)
+        if status == Lead.Status.NEW:
+            reopened.add(lead.email_key)
+        return told
+
+    return change_each(ids=ids, change=change, actor=actor)
+
+
+def _move(lead: Lead, status: str, reason: str) -> Sequence[object]:
+    allowed = allowed_statuses(lead.status)
+    if status not in allowed:
+        raise LeadMoveNotAllowed.of(current=lead.status, requested=status, allowed=allowed)
+    if status == Lead.Status.QUALIFIED and (
+        missing := missing_for_qualification(company=lead.company, last_name=lead.last_name)
+    ):
+        raise LeadNotReady(f"Complete {', '.join(missing)} first.", fields=missing)
+    if status == Lead.Status.NEW:
+        refuse_reopened_duplicate(lead)
+    previous, lead.status, lead.status_reason = lead.status, status, reason[:255]
+    told: list[object] = [
+        LeadStatusChanged(
+            lead_id=lead.pk, previous_status=previous, status=status, reason=lead.status_reason
+        )
+    ]
+    if status == Lead.Status.QUALIFIED:
+        told.append(
+            LeadQualified(
+                lead_id=lead.pk,
+                owner_id=lead.owner_id,
+                territory_id=lead.territory_id,
+                score=lead.score,
+            )
+        )
+    return told
+
+
+def refuse_reopened_duplicate(lead: Lead) -> None:
+    """A lead can't be open beside another with its address. Raises DuplicateLead."""
+    if Lead.objects.open().filter(email_key=lead.email_key).exclude(pk=lead.pk).exists():
+        raise DuplicateLead.elsewhere()
+
+
+def delete_leads(*, ids: Sequence[UUID], actor: Actor) -> list[RowResult]:
+    """Put leads into the bin, from which they can be restored for 30 days. Raises NotAllowed."""
+    require(actor, DELETE_LEAD)
+
+    def change(lead: Lead) -> Sequence[object]:
+        lead.deleted_at, lead.deleted_by_id = timezone.now(), actor.id
+        return [LeadUpdated(lead_id=lead.pk, changed=("bin",))]
+
+    return change_each(ids=ids, change=change, actor=actor)
+
+
+def delete_lead(*, lead_id: UUID, actor: Actor) -> None:
+    """Put a lead into the bin. Raises NotFound, NotAllowed."""
+    (result,) = delete_leads(ids=[lead_id], actor=actor)
+    if result.refusal:
+        raise result.refusal
+
+
+@transaction.atomic
+def restore_lead(*, lead_id: UUID, actor: Actor) -> Lead:
+    """Take a lead out of the bin. Raises NotFound, NotAllowed, DuplicateLead."""
+    lead: Lead | None = (
+        Lead.objects.with_bin()
+        .visible_to(actor)
+        .select_for_update(of=("self",))
+        .filter(pk=lead_id)
+        .exclude(deleted_at=None)
+        .first()
+    )
+    if lead is None:
+        raise NotFound
+    require(actor, DELETE_LEAD)
+    if lead.is_open:
+        refuse_reopened_duplicate(lead)
+    lead.deleted_at = lead.deleted_by_id = None
+    lead.version += 1
+    lead.save()
+    publish(LeadUpdated(lead_id=lead.pk, changed=("bin",)), actor=actor)
+    return lead
+
+
+@transaction.atomic
+def change_each(*, ids: Sequence[UUID], change: Change, actor: Actor) -> list[RowResult]:
+    """Change leads within reach, locked in key order; a refused one leaves the others alone.
+
+    Args:
+        ids: the leads; those out of reach answer NotFound.
+        change: puts the change on the row and answers with its events, or raises a refusal.
+        actor: whose reach counts.
+    """
+    locked = {
+        lead.pk: lead for lead in Lead.objects.visible_to(actor).unmerged().with_ids(ids).lock()
+    }
+    results: list[RowResult] = []
+    changed: list[Lead] = []
+    told: list[object] = []
+    for lead_id in ids:
+        lead = locked.get(lead_id)
+        try:
+            if lead is None:
+                raise NotFound
+            told += change(lead)
+        except Refusal as refusal:
+            results.append(RowResult(lead_id, refusal))
+            continue
+        lead.version += 1
+        lead.updated_at = timezone.now()
+        changed.append(lead)
+        results.append(RowResult(lead_id))
+    save_all(changed)
+    publish(*told, actor=actor)
+    return results
+
+
+_CHANGEABLE = (
+    "status",
+    "status_reason",
+    "owner",
+    "territory",
+    "routing_reason",
+    "deleted_at",
+    "deleted_by_id",
+    "version",
+    "updated_at",
+)
+
+
+def save_all(leads: Sequence[Lead]) -> None:
+    """Write changed rows: one statement for one row, and one for many."""
+    if len(leads) == 1:
+        leads[0].save(update_fields=_CHANGEABLE)
+    elif leads:
+        Lead.objects.bulk_update(leads, _CHANGEABLE)
+
+
+def lock_for_conversion(*, lead_id: UUID, actor: Actor) -> Lead:
+    """The lead that is about to become an opportunity, locked. In a transaction.
+
+    Raises NotFound, NotAllowed, LeadAlreadyConverted (with the opportunity), LeadMoveNotAllowed.
+    """
+    lead: Lead | None = (
+        Lead.objects.visible_to(actor)
+        .unmerged()
+        .select_for_update(of=("self",))
+        .filter(pk=lead_id)
+        .first()
+    )
+    if lead is None:
+        raise NotFound
+    require(actor, WRITE_LEAD)
+    if lead.status == Lead.Status.CONVERTED:
+        raise LeadAlreadyConverted(opportunity_id=lead.converted_opportunity_id)
+    if lead.status == Lead.Status.UNQUALIFIED:
+        raise LeadMoveNotAllowed.of(
+            current=lead.status,
+            requested=Lead.Status.CONVERTED,
+            allowed=allowed_statuses(lead.status),
+        )
+    return lead
+
+
+def mark_lead_converted(
+    lead: Lead,
+    *,
+    opportunity_id: UUID,
+    account_id: UUID,
+    contact_id: UUID | None,
+    actor: Actor,
+) -> None:
+    """Note that a locked lead became an opportunity. In the transaction of the conversion.
+
+    A lead that was not qualified yet is qualified by being converted.
+    """
+    told: list[Any] = []
+    if lead.status != Lead.Status.QUALIFIED:
+        told.append(
+            LeadQualified(
+                lead_id=lead.pk,
+                owner_id=lead.owner_id,
+                territory_id=lead.territory_id,
+                score=lead.score,
+            )
+        )
+    lead.status = Lead.Status.CONVERTED
+    lead.converted_opportunity_id = opportunity_id
+    lead.converted_account_id = account_id
+    lead.converted_contact_id = contact_id
+    lead.converted_at = timezone.now()
+    lead.version += 1
+    lead.save(
+        update_fields=(
+            "status",
+            "converted_opportunity_id",
+            "converted_account_id",
+            "converted_contact_id",
+            "converted_at",
+            "version",
+            "updated_at",
+        )
+    )
+    told.append(
+        LeadConverted(
+            lead_id=lead.pk,
+            opportunity_id=opportunity_id,
+            account_id=account_id,
+            contact_id=contact_id,
+            owner_id=lead.owner_id,
+            territory_id=lead.territory_id,
+        )
+    )
+    publish(*told, actor=actor)

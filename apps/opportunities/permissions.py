@@ -1,0 +1,17 @@
+"""Rights on opportunities (sales-system-architecture, Authentication & Authorization)."""
+
+from apps.core.permissions import EVERYONE, MANAGERS, SELLERS, declare
+
+READ_OPPORTUNITY = declare("opportunity:read", "See opportunities", roles=EVERYONE)
+WRITE_OPPORTUNITY = declare(
+    "opportunity:write", "Open, change and move opportunities, convert leads", roles=SELLERS
+)
+ASSIGN_OPPORTUNITY = declare(
+    "opportunity:assign", "Hand opportunities to other people and territories", roles=MANAGERS
+)
+DELETE_OPPORTUNITY = declare(
+    "opportunity:delete", "Put opportunities into the bin and restore them", roles=MANAGERS
+)
+REOPEN_OPPORTUNITY = declare(
+    "opportunity:reopen", "Take up won and lost opportunities again", roles=MANAGERS
+)

@@ -1,0 +1,243 @@
+"""Answers about opportunities: the compiled pipelines, and what is in the pipeline."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from cachetools import TTLCache
+from django.conf import settings
+from django.db import connection
+
+from apps.core.actors import Actor, Reach
+from apps.core.errors import InvalidInput
+from apps.core.money import ZERO, to_cents
+from apps.core.periods import Period
+from apps.core.permissions import require
+from apps.opportunities.models import Stage
+from apps.opportunities.permissions import READ_OPPORTUNITY
+from apps.opportunities.rules import Process, StageRule, share_in_percent
+
+_STAGES = """
+SELECT p.id, p.key, s.id, s.key, s.position, s.kind, s.probability, s.forecast_category,
+       s.expected_days, s.required_fields, s.forward
+FROM opportunities_pipeline p JOIN opportunities_stage s ON s.pipeline_id = p.id
+WHERE {wanted}
+ORDER BY p.id, s.position
+"""
+
+
+def processes(pipeline_ids: Collection[UUID]) -> dict[UUID, Process]:
+    """Some pipelines as the rules see them."""
+    return _compiled("p.id = ANY(%s)", list(pipeline_ids)) if pipeline_ids else {}
+
+
+def process_named(key: str | None) -> Process:
+    """The pipeline new deals go through: the one asked for, or the default. Raises InvalidInput."""
+    wanted = "p.key = %s" if key else "p.is_default = %s"
+    found = _compiled(f"p.is_active AND {wanted}", key or True)
+    if not found:
+        raise InvalidInput.field("pipeline", "There is no such pipeline.")
+    return next(iter(found.values()))
+
+
+def _compiled(wanted: str, value: Any) -> dict[UUID, Process]:
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGES.format(wanted=wanted), [value] * wanted.count("%s"))
+        rows = cursor.fetchall()
+    stages: dict[tuple[UUID, str], list[StageRule]] = defaultdict(list)
+    for pipeline_id, pipeline_key, *facts in rows:
+        stages[pipeline_id, pipeline_key].append(StageRule(*facts))
+    return {
+        pipeline_id: Process(pipeline_id, key, tuple(found))
+        for (pipeline_id, key), found in stages.items()
+    }
+
+
+_known_stages: TTLCache[str, bool] = TTLCache(1_000, 60)
+
+
+def unknown_stages(keys: Sequence[str]) -> list[str]:
+    """Those of the keys that name no stage of any pipeline."""
+    doubtful = [key for key in keys if key not in _known_stages]
+    if doubtful:
+        for key in Stage.objects.filter(key__in=doubtful).values_list("key", flat=True):
+            _known_stages[key] = True
+    return [key for key in doubtful if key not in _known_stages]
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How many deals, what they are worth, and what is to be expected of them."""
+
+    count: int = 0
+    total_amount: Decimal = ZERO
+    weighted_amount: Decimal = ZERO
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(
+            self.count + other.count,
+            self.total_amount + other.total_amount,
+            self.weighted_amount + other.weighted_amount,
+        )
+
+
+@dataclass(frozen=True)
+class StageAmounts:
+    """What is in one stage. `probability` is weighted by amount, in percent."""
+
+    stage: str
+    probability: int
+    amounts: Amounts
+
+
+@dataclass(frozen=True)
+class PipelineSummary:
+    """Open deals that are expected to close in a period, by stage, in one currency.
+
+    Attributes:
+        overdue: those of them whose day has passed.
+        other_currencies: deals in other currencies, which are never mixed in.
+    """
+
+    period: str
+    owner_id: UUID | None
+    currency: str
+    summary: Amounts
+    by_stage: tuple[StageAmounts, ...]
+    overdue: Amounts
+    other_currencies: dict[str, Amounts]
+
+
+def pipeline_summary(
+    *, actor: Actor, period: Period, today: date, owner_id: UUID | None = None
+) -> PipelineSummary:
+    """What is in the pipeline for a period, within the actor's reach. Raises NotAllowed.
+
+    Args:
+        actor: whose reach counts.
+        period: in which the deals are expected to close.
+        today: before which an expected day has passed.
+        owner_id: only this person's deals.
+    """
+    require(actor, READ_OPPORTUNITY)
+    reach_sql, parameters = _within(actor.reach, owner_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SUMMARY.format(reach=reach_sql),
+            {"today": today, "first": period.starts_on, "last": period.ends_on, **parameters},
+        )
+        rows = [_SummaryRow(*row) for row in cursor.fetchall()]
+    currency = _leading_currency(rows)
+    leading = [row for row in rows if row.currency == currency]
+    others: dict[str, Amounts] = defaultdict(Amounts)
+    for row in rows:
+        if row.currency != currency:
+            others[row.currency] += row.amounts
+    return PipelineSummary(
+        period=period.key,
+        owner_id=owner_id,
+        currency=currency,
+        summary=sum((row.amounts for row in leading), Amounts()),
+        by_stage=tuple(
+            StageAmounts(row.stage, row.average_probability, row.amounts) for row in leading
+        ),
+        overdue=sum((row.overdue for row in leading), Amounts()),
+        other_currencies=dict(others),
+    )
+
+
+# Each branch is answered from one covering index; a deal is in exactly one of them.
+_BRANCH = """
+    SELECT stage_key, currency, amount, probability, expected_close_date
+    FROM opportunities_opportunity
+    WHERE deleted_at IS NULL AND kind = 'open'
+      AND expected_close_date BETWEEN %(first)s AND %(last)s AND {condition}
+"""
+_SUMMARY = """
+SELECT d.stage_key, d.currency, count(*), sum(d.amount), sum(d.amount * d.probability),
+       avg(d.probability)::float8,
+       count(*) FILTER (WHERE d.expected_close_date < %(today)s),
+       coalesce(sum(d.amount) FILTER (WHERE d.expected_close_date < %(today)s), 0),
+       coalesce(sum(d.amount * d.probability)
+                FILTER (WHERE d.expected_close_date < %(today)s), 0)
+FROM ({reach}) AS d
+LEFT JOIN (SELECT key, min(position) AS position FROM opportunities_stage GROUP BY key) AS s
+       ON s.key = d.stage_key
+GROUP BY d.stage_key, d.currency, s.position
+ORDER BY s.position, d.stage_key, d.currency
+"""
+
+
+@dataclass(frozen=True)
+class _SummaryRow:
+    stage: str
+    currency: str
+    count: int
+    total: Decimal
+    hundredfold: Decimal
+    plain_average: float
+    overdue_count: int
+    overdue_total: Decimal
+    overdue_hundredfold: Decimal
+
+    @property
+    def amounts(self) -> Amounts:
+        return Amounts(self.count, self.total, to_cents(self.hundredfold / 100))
+
+    @property
+    def overdue(self) -> Amounts:
+        return Amounts(
+            self.overdue_count, self.overdue_total, to_cents(self.overdue_hundredfold / 100)
+        )
+
+    @property
+    def average_probability(self) -> int:
+        return share_in_percent(
+            self.hundredfold / 100, self.total, otherwise=round(self.plain_average)
+        )
+
+
+def _within(reach: Reach, owner_id: UUID | None) -> tuple[str, dict[str, Any]]:
+    """The deals within reach, as branches that don't overlap, and their parameters."""
+    parameters = {
+        "owner": owner_id,
+        "people": list(reach.user_ids),
+        "territories": list(reach.territory_ids),
+    }
+    if reach.everything:
+        return _branches("owner_id = %(owner)s" if owner_id else "TRUE"), parameters
+    if owner_id in reach.user_ids:
+        return _branches("owner_id = %(owner)s"), parameters
+    if owner_id is not None:
+        return (
+            _branches("owner_id = %(owner)s AND territory_id = ANY(%(territories)s::uuid[])"),
+            parameters,
+        )
+    return (
+        _branches(
+            "owner_id = ANY(%(people)s::uuid[])",
+            "territory_id = ANY(%(territories)s::uuid[]) "
+            "AND NOT owner_id = ANY(%(people)s::uuid[])",
+        ),
+        parameters,
+    )
+
+
+def _branches(*conditions: str) -> str:
+    return " UNION ALL ".join(_BRANCH.format(condition=one) for one in conditions)
+
+
+def _leading_currency(rows: Sequence[_SummaryRow]) -> str:
+    """The organisation's currency; where no deal is in it, the one of most deals."""
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        counts[row.currency] += row.count
+    if not counts or settings.DEFAULT_CURRENCY in counts:
+        return str(settings.DEFAULT_CURRENCY)
+    return max(sorted(counts), key=lambda one: counts[one])

@@ -1,0 +1,185 @@
+"""Keeping edited deals: their rows, change rows, stage spans and assignment periods.
+
+The one writer, for one deal or many, in the same few statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
+
+from apps.core.actors import Actor
+from apps.core.identifiers import new_id
+from apps.core.journal import publish
+from apps.core.periods import organisation_day
+from apps.opportunities.models import (
+    Opportunity,
+    OpportunityAssignment,
+    OpportunityChange,
+)
+from apps.opportunities.rules import RULES_VERSION, Health, deal_score, is_postponed
+from apps.opportunities.services.announcements import announcements_of
+from apps.opportunities.services.edits import COLUMNS, FIELDS, Change, Edit
+from apps.territories.services.history import Move, note_assignments
+
+_TRACKED = (
+    "stage_id",
+    "amount",
+    "expected_close_date",
+    "owner_id",
+    "probability",
+    "forecast_category",
+)
+_ALWAYS_NOTED = (Change.REASSIGNED, Change.DELETED, Change.RESTORED)
+
+
+def keep(edits: Sequence[Edit], *, now: datetime, actor: Actor) -> None:
+    """Write edited deals with their history and tell of them, in the caller's transaction.
+
+    Edits without any change are left alone: no version, no history, no event. New deals are kept
+    apart from others.
+    """
+    edits = [one for one in edits if one.has_changed]
+    if not edits:
+        return
+    for one in edits:
+        _finish(one, now)
+    _write_deals(edits)
+    _write_changes(edits, now, actor)
+    _write_spans(edits, now)
+    _write_assignments(edits, now, actor)
+    publish(*announcements_of(edits, now), actor=actor)
+
+
+def _finish(edit: Edit, now: datetime) -> None:
+    """What follows from every change: version, postponements, score."""
+    deal = edit.deal
+    deal.updated_at = now
+    if edit.is_new:
+        deal.created_at = now
+    else:
+        deal.version += 1
+        if deal.is_open and is_postponed(
+            edit.before["expected_close_date"], deal.expected_close_date
+        ):
+            deal.push_count += 1
+    if deal.deal_score_source == Opportunity.ScoreSource.RULES:
+        score = deal_score(_health(edit, now))
+        deal.deal_score = score.value
+        deal.deal_score_reasons = [
+            {"key": one.key, "points": one.points, "text": one.text} for one in score.reasons
+        ]
+        deal.deal_score_version = RULES_VERSION
+
+
+def _health(edit: Edit, now: datetime) -> Health:
+    deal = edit.deal
+    closes_on = deal.expected_close_date
+    return Health(
+        stage=edit.stage,
+        days_in_stage=(now - deal.stage_entered_at).days,
+        amount=deal.amount,
+        days_to_close=(closes_on - organisation_day(now)).days if closes_on else None,
+        push_count=deal.push_count,
+        has_next_step=bool(deal.next_step),
+        has_lines=deal.lines_total is not None,
+        knows_decision_criteria=bool(deal.metadata.get("decision_criteria")),
+    )
+
+
+def _write_deals(edits: Sequence[Edit]) -> None:
+    """New rows, or one statement that sets what differs on any of the rows."""
+    if edits[0].is_new:
+        Opportunity.objects.bulk_create([one.deal for one in edits])
+        return
+    names = sorted({name for one in edits for name in one.differing(COLUMNS)})
+    fields = [FIELDS[name] for name in ("id", *names)]
+    columns = [str(one.column) for one in fields]
+    arrays = ", ".join(f"%s::{one.db_type(connection)}[]" for one in fields)
+    setting = ", ".join(f"{one} = v.{one}" for one in columns[1:])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE opportunities_opportunity t SET {setting} "
+            f"FROM unnest({arrays}) AS v({', '.join(columns)}) WHERE t.id = v.id",
+            [
+                [
+                    one.get_db_prep_save(getattr(edit.deal, one.attname), connection)
+                    for edit in edits
+                ]
+                for one in fields
+            ],
+        )
+
+
+def _write_changes(edits: Sequence[Edit], now: datetime, actor: Actor) -> None:
+    OpportunityChange.objects.bulk_create(
+        OpportunityChange(
+            opportunity_id=one.deal.pk,
+            seq=one.deal.version,
+            kind=one.kind,
+            at=now,
+            actor_id=actor.id,
+            door=actor.door,
+            correlation_id=actor.request_id,
+            stage_from_id=one.before.get("stage_id"),
+            stage_to_id=one.deal.stage_id,
+            amount_from=one.before.get("amount"),
+            amount_to=one.deal.amount,
+            currency=one.deal.currency,
+            close_from=one.before.get("expected_close_date"),
+            close_to=one.deal.expected_close_date,
+            owner_from_id=one.before.get("owner_id"),
+            owner_to_id=one.deal.owner_id,
+            probability_from=one.before.get("probability"),
+            probability_to=one.deal.probability,
+            category_from=one.before.get("forecast_category", ""),
+            category_to=one.deal.forecast_category,
+            notes=one.notes,
+        )
+        for one in edits
+        if one.notes or one.kind in _ALWAYS_NOTED or one.differs(*_TRACKED)
+    )
+
+
+_LEAVE_STAGE = """
+UPDATE opportunities_stagespan SET left_at = %s WHERE opportunity_id = ANY(%s) AND left_at IS NULL
+"""
+_ENTER_STAGE = """
+INSERT INTO opportunities_stagespan (id, opportunity_id, stage_id, entered_at)
+SELECT s.id, s.opportunity_id, s.stage_id, %s
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS s(id, opportunity_id, stage_id)
+"""
+
+
+def _write_spans(edits: Sequence[Edit], now: datetime) -> None:
+    moved = [one for one in edits if one.differs("stage_id")]
+    if not moved:
+        return
+    with connection.cursor() as cursor:
+        if not moved[0].is_new:
+            cursor.execute(_LEAVE_STAGE, [now, [one.deal.pk for one in moved]])
+        cursor.execute(
+            _ENTER_STAGE,
+            [
+                now,
+                [new_id() for _ in moved],
+                [one.deal.pk for one in moved],
+                [one.deal.stage_id for one in moved],
+            ],
+        )
+
+
+def _write_assignments(edits: Sequence[Edit], now: datetime, actor: Actor) -> None:
+    moved = [one for one in edits if one.differs("owner_id", "territory_id")]
+    if not moved:
+        return
+    note_assignments(
+        OpportunityAssignment,
+        [Move(one.deal.pk, one.deal.owner_id, one.deal.territory_id, one.reason) for one in moved],
+        cause=moved[0].cause,
+        at=now,
+        actor=actor,
+        are_new=moved[0].is_new,
+    )

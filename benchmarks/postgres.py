@@ -1,0 +1,70 @@
+"""What PostgreSQL spends on a database: CPU of its backends and the number of statements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from benchmarks.databases import BenchDatabase
+from benchmarks.processes import cpu_seconds, name_of, parent_of, reaped_cpu_seconds
+
+# Those that work because of requests; vacuum and checkpoints come and go by the clock.
+_BACKENDS = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = %s AND backend_type IN ('client backend', 'parallel worker')
+   OR backend_type IN ('walwriter', 'io worker')
+"""
+_CONTROL = "^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SET|START)"
+_STATEMENTS = """
+SELECT coalesce(sum(calls) FILTER (WHERE query !~* %s), 0)::bigint
+FROM pg_stat_statements
+WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s)
+"""
+_PARALLEL = """
+SELECT coalesce(sum(parallel_workers_launched), 0) FROM pg_stat_statements
+WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s)
+"""
+
+
+class PostgresMeter:
+    """Reads the meters of one database, from a connection that does not count."""
+
+    def __init__(self, database: BenchDatabase, connection: psycopg.Connection[Any]) -> None:
+        self.database = database
+        self.connection = connection
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        self._seen: dict[int, float] = {}
+        self._gone = 0.0
+        own = connection.info.backend_pid
+        self.is_local = name_of(own).startswith("postgres")
+        self._postmaster = parent_of(own) or 0
+        self._reaped = self._parallel = 0.0
+
+    def cpu(self) -> float:
+        """CPU seconds so far; only differences mean something. NaN for a server elsewhere."""
+        if not self.is_local:
+            return float("nan")
+        found = self.connection.execute(_BACKENDS, [self.database.name]).fetchall()
+        now = {pid: cpu_seconds(pid) for (pid,) in found}
+        self._gone += self._of_parallel_workers()
+        self._gone += sum(spent for pid, spent in self._seen.items() if pid not in now)
+        self._seen = now
+        return self._gone + sum(now.values())
+
+    def _of_parallel_workers(self) -> float:
+        """CPU seconds of those that came and went since the last look.
+
+        The postmaster knows what its ended children spent, vacuum workers among them; so that is
+        counted only where statements had parallel workers.
+        """
+        row = self.connection.execute(_PARALLEL, [self.database.name]).fetchone()
+        launched, reaped = float(row[0]) if row else 0.0, reaped_cpu_seconds(self._postmaster)
+        spent = reaped - self._reaped if launched > self._parallel else 0.0
+        self._parallel, self._reaped = launched, reaped
+        return spent
+
+    def statements(self) -> int:
+        """Statements so far, without those that only open and close transactions."""
+        row = self.connection.execute(_STATEMENTS, [_CONTROL, self.database.name]).fetchone()
+        return int(row[0]) if row else 0

@@ -1,0 +1,71 @@
+"""What stands in the sidebar: the pages that the person may open, in the order of the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse, reverse_lazy
+
+GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Selling",
+        (
+            ("leads.Lead", "Leads", "person_search"),
+            ("leads.LeadImport", "Lead imports", "upload_file"),
+            ("opportunities.Opportunity", "Opportunities", "handshake"),
+            ("accounts.Account", "Accounts", "apartment"),
+            ("accounts.Contact", "Contacts", "contacts"),
+        ),
+    ),
+    (
+        "Planning",
+        (
+            ("forecasts.ForecastSnapshot", "Forecasts", "trending_up"),
+            ("territories.Territory", "Territories", "map"),
+            ("opportunities.Pipeline", "Pipelines", "view_week"),
+            ("catalog.Product", "Products", "inventory_2"),
+            ("catalog.PriceBook", "Price books", "sell"),
+        ),
+    ),
+    (
+        "System",
+        (
+            ("users.User", "People", "group"),
+            ("users.RolePermission", "Rights of roles", "verified_user"),
+            ("core.Job", "Jobs", "pending_actions"),
+            ("core.BusinessEvent", "Journal", "receipt_long"),
+            ("core.EventDelivery", "Deliveries", "outbox"),
+            ("django_celery_beat.PeriodicTask", "Schedule", "schedule"),
+        ),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups of the sidebar with the pages the person may open."""
+    start = {"title": "Start", "icon": "home", "link": reverse_lazy("admin:index")}
+    groups = [{"items": [start]}]
+    for title, pages in GROUPS:
+        items = [page for one in pages if (page := _page(request, *one))]
+        if items:
+            groups.append({"title": title, "separator": True, "items": items})  # type: ignore[dict-item]
+    return groups
+
+
+def _page(request: HttpRequest, label: str, title: str, icon: str) -> dict[str, Any] | None:
+    model = apps.get_model(label)
+    if not admin.site.is_registered(model):
+        return None
+    if not admin.site.get_model_admin(model).has_view_permission(request):
+        return None
+    meta = model._meta
+    address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": address,
+        "active": request.path.startswith(address),
+    }

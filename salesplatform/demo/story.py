@@ -1,0 +1,130 @@
+"""The main job, told with the demo's leads: from the file to the forecast."""
+
+from __future__ import annotations
+
+import io
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from apps.catalog.models import Product
+from apps.core.actors import Actor, become
+from apps.core.errors import Refusal
+from apps.core.jobs import run_job
+from apps.core.periods import organisation_today
+from apps.forecasts.services.computation import compute_forecasts
+from apps.leads.models import Lead, LeadImport
+from apps.leads.services.imports import request_import
+from apps.leads.services.lifecycle import move_lead
+from apps.opportunities.services.conversion import convert_lead
+from apps.opportunities.services.stages import move_opportunity
+from salesplatform.demo.company import draw_map, fill_catalog, hire_people
+from salesplatform.demo.leads import MAPPING, SEED, lead_file
+
+Say = Callable[[str], None]
+
+_PATHS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("qualification",),
+    ("proposal",),
+    ("proposal", "negotiation"),
+    ("qualification", "proposal", "negotiation"),
+    ("proposal", "negotiation", "closed_won"),
+    ("qualification", "closed_lost"),
+)
+_WORTH_SELLING_TO = 55
+
+
+def tell_story(*, actor: Actor, say: Say) -> None:
+    """Make the demo company and take its file of leads to a forecast, with progress."""
+    chance = random.Random(SEED)  # noqa: S311
+    people = hire_people(actor)
+    draw_map(people, actor)
+    products = fill_catalog(actor)
+    say("People, territories and products are in place.")
+
+    started = time.perf_counter()
+    imported = _import(become(people.manager.pk, door="demo"))
+    seconds = time.perf_counter() - started
+    routed = Lead.objects.exclude(territory=None).count()
+    say(
+        f"Imported {imported.job.total} rows in {seconds:.1f} s: {imported.created} created, "
+        f"{imported.updated} updated as duplicates, {imported.failed} failed; {routed} routed to "
+        f"territories, {Lead.objects.unrouted().count()} wait unrouted."
+    )
+
+    started = time.perf_counter()
+    deals = _convert_the_best(products, chance)
+    say(f"Qualified and converted {len(deals)} leads in {time.perf_counter() - started:.1f} s.")
+
+    started = time.perf_counter()
+    moves, won = _work_pipeline(deals, chance)
+    say(
+        f"Moved deals {moves} times through the pipeline, {won} won, "
+        f"in {time.perf_counter() - started:.1f} s."
+    )
+
+    started = time.perf_counter()
+    computed = compute_forecasts(actor=actor)
+    say(f"Computed {computed} forecasts in {time.perf_counter() - started:.1f} s.")
+
+
+def _import(actor: Actor) -> LeadImport:
+    lead_import = request_import(
+        file=io.BytesIO(lead_file()),
+        filename="trade-fair.csv",
+        mapping=MAPPING,
+        mode="apply",
+        match_on="email",
+        actor=actor,
+    )
+    run_job(lead_import.job_id)
+    return LeadImport.objects.select_related("job").get(pk=lead_import.pk)
+
+
+def _convert_the_best(products: Sequence[Product], chance: random.Random) -> list[Any]:
+    """Owners qualify their promising leads and convert most of them."""
+    deals = []
+    promising = Lead.objects.open().filter(score__gte=_WORTH_SELLING_TO).exclude(owner=None)
+    for lead in promising.order_by("-score", "email_key"):
+        owner = become(UUID(str(lead.owner_id)), door="demo")
+        move_lead(lead_id=lead.pk, status=Lead.Status.QUALIFIED, actor=owner)
+        if chance.random() < 0.25:
+            continue
+        product = chance.choice(products)
+        quantity = chance.randrange(5, 60) if product.family == "Plans" else 1
+        closes_on = organisation_today() + timedelta(days=chance.randrange(-10, 150))
+        try:
+            deal = convert_lead(
+                lead_id=lead.pk,
+                opportunity_name=f"{lead.company} – {product.name}",
+                expected_close_date=closes_on,
+                amount=Decimal(chance.randrange(4, 180)) * 1000,
+                products=[{"product_id": product.code, "quantity": quantity}],
+                actor=owner,
+            )
+        except Refusal:
+            # The company is a customer of somebody else: that deal is theirs to make.
+            continue
+        deals.append((deal, owner))
+    return deals
+
+
+def _work_pipeline(deals: Sequence[Any], chance: random.Random) -> tuple[int, int]:
+    moves = won = 0
+    for deal, owner in deals:
+        for stage in chance.choice(_PATHS):
+            stated: dict[str, Any] = {}
+            if stage == "closed_lost":
+                stated["loss_reason"] = "Chose a competitor"
+            try:
+                move_opportunity(opportunity_id=deal.pk, stage=stage, actor=owner, **stated)
+            except Refusal:
+                break
+            moves += 1
+            won += stage == "closed_won"
+    return moves, won

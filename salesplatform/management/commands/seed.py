@@ -1,0 +1,17 @@
+"""Writes the reference data that the platform can't do without. Running it again is harmless."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from apps.opportunities.services.pipelines import seed_default_pipeline
+
+
+class Command(BaseCommand):
+    help = "Write the reference data: the default pipeline with its stages."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        pipeline = seed_default_pipeline()
+        self.stdout.write(f"Pipeline {pipeline.name} is in place.")

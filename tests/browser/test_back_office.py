@@ -1,0 +1,144 @@
+"""The back office in a real browser: nothing leaves the machine, and nothing breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from apps.leads.models import Lead
+from apps.users.models import User
+from tests.factories.leads import LeadFactory
+from tests.factories.opportunities import make_deal
+from tests.factories.users import PASSWORD
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed."),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests. Its own event loop makes Django wary of the database."""
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A visitor, and everything that went wrong meanwhile."""
+
+    page: Page
+    home: str
+    troubles: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Note messages of the console, failed answers and requests to elsewhere."""
+        self.page.on(
+            "console",
+            lambda one: one.type in ("error", "warning") and self.troubles.append(one.text),
+        )
+        self.page.on("pageerror", lambda one: self.troubles.append(str(one)))
+        self.page.on(
+            "response",
+            lambda one: one.status >= 400 and self.troubles.append(f"{one.status} {one.url}"),
+        )
+        self.page.on("request", self._note_request)
+
+    def _note_request(self, request: Any) -> None:
+        if not request.url.startswith((self.home, "data:", "blob:")):
+            self.troubles.append(f"left the machine: {request.url}")
+
+    def open(self, address: str) -> None:
+        """Go to a page and wait until it rests."""
+        self.page.goto(self.home + address)
+        self.page.wait_for_load_state("networkidle")
+
+    def sign_in(self, user: User) -> None:
+        """Sign in on the page for it."""
+        self.open(reverse("admin:login"))
+        self.page.fill("[name=username]", user.email)
+        self.page.fill("[name=password]", PASSWORD)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url(self.home + reverse("admin:index"))
+
+
+@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+def visit(request: pytest.FixtureRequest, browser: Browser, live_server: Any) -> Iterator[Visit]:
+    """A visitor at a desk and one with a phone."""
+    context = browser.new_context(viewport=request.param)
+    context.set_default_timeout(15_000)
+    visitor = Visit(context.new_page(), live_server.url)
+    visitor.watch()
+    yield visitor
+    context.close()
+
+
+def test_every_page_opens_quietly_and_fits(visit: Visit, admin_with_rows: User) -> None:
+    visit.sign_in(admin_with_rows)
+    lists = [
+        reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for model in admin.site._registry
+    ]
+
+    for address in [reverse("admin:index"), *lists, reverse("admin:leads_leadimport_add")]:
+        visit.open(address)
+        assert visit.troubles == [], address
+        width = visit.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= visit.page.viewport_size["width"], address  # type: ignore[index]
+
+
+def test_a_lead_is_qualified_by_one_press_and_put_aside_by_a_dialog(
+    visit: Visit, admin_with_rows: User
+) -> None:
+    lead = Lead.objects.get()
+    visit.sign_in(admin_with_rows)
+    page = visit.page
+    visit.open(reverse("admin:leads_lead_change", args=[lead.pk]))
+    buttons = page.locator("a:has-text('more_horiz')").first
+    if buttons.is_visible():
+        buttons.click()
+    page.get_by_role("link", name="Qualify", exact=False).first.click()
+    page.get_by_text("Qualify: done.").wait_for()
+
+    if buttons.is_visible():
+        buttons.click()
+    page.get_by_role("link", name="Disqualify").first.click()
+    page.locator("#dialog [name=reason]").fill("No budget")
+    page.locator("#dialog button[type=submit]").click()
+    page.get_by_text("Disqualify: done.").wait_for()
+
+    lead.refresh_from_db()
+    assert (lead.status, lead.status_reason) == ("unqualified", "No budget")
+    assert visit.troubles == []
+
+
+@pytest.fixture
+def admin_with_rows(admin: User) -> User:
+    """Somebody who may do everything, with something to look at."""
+    LeadFactory(owner=admin, company="A company whose name is much longer than any column is wide")
+    make_deal(owner=admin)
+    return admin
