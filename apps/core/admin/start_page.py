@@ -30,7 +30,11 @@ _TICKS = {
     "color": "#6b7280",
     "precision": 0,
     "maxRotation": 0,
-    "format": {"notation": "compact"},
+    "format": {
+        "notation": "compact",
+        "minimumFractionDigits": 0,
+        "maximumFractionDigits": 1,
+    },
 }
 TOLD = 8
 
