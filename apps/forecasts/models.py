@@ -90,7 +90,7 @@ class ForecastSnapshot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.node_id} {self.period} at {self.taken_at}"
+        return f"Forecast of {self.period}, {self.taken_at:%Y-%m-%d %H:%M}"
 
 
 class ForecastLine(models.Model):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +13,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from apps.leads.models import Lead
 from apps.users.models import User
+from tests.browser.conftest import CHROMIUM
 from tests.factories.leads import LeadFactory
 from tests.factories.opportunities import make_deal
 from tests.factories.users import PASSWORD
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",
@@ -31,10 +30,7 @@ ARGUMENTS = [
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed."),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
