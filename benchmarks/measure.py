@@ -33,7 +33,7 @@ class Figures:
     seconds: float = 0.0
     application: float = 0.0
     postgres: float = 0.0
-    statements: int = 0
+    statements: float = 0.0
 
     @property
     def calls(self) -> int:

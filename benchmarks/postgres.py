@@ -33,7 +33,10 @@ class PostgresMeter:
     def __init__(self, database: BenchDatabase, connection: psycopg.Connection[Any]) -> None:
         self.database = database
         self.connection = connection
-        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        row = connection.execute("SELECT current_setting('shared_preload_libraries')").fetchone()
+        self._counts = bool(row) and "pg_stat_statements" in row[0]
+        if self._counts:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         self._seen: dict[int, float] = {}
         self._gone = 0.0
         own = connection.info.backend_pid
@@ -58,13 +61,18 @@ class PostgresMeter:
         The postmaster knows what its ended children spent, vacuum workers among them; so that is
         counted only where statements had parallel workers.
         """
-        row = self.connection.execute(_PARALLEL, [self.database.name]).fetchone()
-        launched, reaped = float(row[0]) if row else 0.0, reaped_cpu_seconds(self._postmaster)
+        launched, reaped = self._ask(_PARALLEL), reaped_cpu_seconds(self._postmaster)
         spent = reaped - self._reaped if launched > self._parallel else 0.0
         self._parallel, self._reaped = launched, reaped
         return spent
 
-    def statements(self) -> int:
+    def statements(self) -> float:
         """Statements so far, without those that only open and close transactions."""
-        row = self.connection.execute(_STATEMENTS, [_CONTROL, self.database.name]).fetchone()
-        return int(row[0]) if row else 0
+        return self._ask(_STATEMENTS, _CONTROL)
+
+    def _ask(self, query: str, *parameters: str) -> float:
+        """What pg_stat_statements says of the database; NaN where the server has it not loaded."""
+        if not self._counts:
+            return float("nan")
+        row = self.connection.execute(query, [*parameters, self.database.name]).fetchone()
+        return float(row[0]) if row else float("nan")

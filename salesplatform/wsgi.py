@@ -10,3 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "salesplatform.settings.local")
 import salesplatform.celery  # noqa: E402, F401
 
 application = get_wsgi_application()
+
+from salesplatform.demo.company import refuse_demo_people  # noqa: E402  needs the apps
+
+refuse_demo_people()

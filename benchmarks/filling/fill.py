@@ -78,7 +78,6 @@ class _Filler:
             self._manage("migrate", "--verbosity", "0")
             self._manage("seed")
         with self.database.connect() as connection:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
             connection.execute("SET maintenance_work_mem = '512MB'")
             connection.execute("SET synchronous_commit = off")
             kept = _take_off(connection)

@@ -14,7 +14,7 @@ from itertools import accumulate
 from benchmarks.filling import words
 from benchmarks.filling.text import NULL, identifier, moment
 
-PASSWORD = "benchmark"  # noqa: S105  of a database that holds nothing real
+PASSWORD = "benchmark"
 REP_SHARE = 0.004
 PEOPLE = 200
 TEAMS = 10

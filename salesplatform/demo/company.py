@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
 from apps.catalog.models import Product
 from apps.catalog.services.prices import add_price_book, set_price
 from apps.catalog.services.products import add_product
@@ -16,6 +19,7 @@ from apps.users.models import User
 from apps.users.services.people import add_user
 
 PASSWORD = "demo"
+DOMAIN = "demo.test"
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,23 @@ class People:
     viewer: User
 
 
+def refuse_demo_people() -> None:
+    """Everybody knows their password: where demo data isn't allowed, the platform does not start.
+
+    Raises ImproperlyConfigured.
+    """
+    if settings.DEMO_ALLOWED:
+        return
+    if User.objects.active().filter(email__iendswith=f"@{DOMAIN}").exists():
+        raise ImproperlyConfigured("The demo's sign-ins are still active; end their access first.")
+
+
 def hire_people(actor: Actor) -> People:
     """The five sign-ins of the demo; the manager leads both reps."""
 
     def hire(address: str, name: str, role: str, manager: User | None = None) -> User:
         return add_user(
-            email=f"{address}@demo.test",
+            email=f"{address}@{DOMAIN}",
             name=name,
             role=role,
             password=PASSWORD,
