@@ -156,7 +156,9 @@ _read("opportunities_search", "/opportunities?search=aurora+robotics", "rep", "m
 _read("opportunities_offset_1000", "/opportunities?offset=1000", "manager", **HOT)
 _read("pipeline_quarter", "/opportunities/pipeline", *EVERYBODY, target=300)
 _read("pipeline_year", f"/opportunities/pipeline?period=FY_{date.today().year}", *EVERYBODY)  # noqa: DTZ011
-_read("accounts_page_1", "/accounts", "rep", "manager", **HOT, **FLAT)
+# Of ten thousand rows the rep's accounts fill no page, so there is nothing to compare.
+_read("accounts_page_1", "/accounts", "rep", **HOT)
+_read("accounts_page_1", "/accounts", "manager", **HOT, **FLAT)
 _read("accounts_search", "/accounts?search=aurora", "manager", **SEARCH)
 _read("territories", "/territories", "rep", "manager", target=80)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
@@ -22,7 +23,15 @@ class AnyOf(models.Lookup):
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, parameters = self.process_lhs(compiler, connection)
-        return f"{left} = ANY(%s::uuid[])", (*parameters, list(self.rhs))
+        array = self.rhs.text if isinstance(self.rhs, IdArray) else list(self.rhs)
+        return f"{left} = ANY(%s::uuid[])", (*parameters, array)
+
+
+@dataclass(frozen=True)
+class IdArray:
+    """Many ids as PostgreSQL writes an array: Django does not walk through it, nor does psycopg."""
+
+    text: str
 
 
 class ScopedQuerySet(models.QuerySet):
@@ -33,7 +42,8 @@ class ScopedQuerySet(models.QuerySet):
         reach = actor.reach
         if reach.everything:
             return self
-        within = Q(owner_id__any=reach.user_ids) | Q(territory_id__any=reach.territory_ids)
+        within = Q(owner_id__any=IdArray(reach.user_array))
+        within |= Q(territory_id__any=IdArray(reach.territory_array))
         if reach.unrouted:
             within |= Q(owner_id=None, territory_id=None)
         return self.filter(within)

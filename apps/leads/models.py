@@ -67,16 +67,32 @@ class Lead(Binnable):
     scored_at = models.DateTimeField(null=True, blank=True)
     marketing_score = models.IntegerField(null=True, blank=True, validators=PERCENT)
 
+    # Three references have indexes of their own below; Django's would only cost writes.
     owner = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="leads"
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="leads",
+        db_index=False,
     )
     territory = models.ForeignKey(
-        Territory, null=True, blank=True, on_delete=models.PROTECT, related_name="leads"
+        Territory,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="leads",
+        db_index=False,
     )
     routing_reason = models.CharField(max_length=255, blank=True)
     status_reason = models.CharField(max_length=255, blank=True)
     merged_into = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_leads"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="merged_leads",
+        db_index=False,
     )
     converted_opportunity_id = models.UUIDField(null=True, blank=True)
     converted_account_id = models.UUIDField(null=True, blank=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from apps.leads.models import Lead
 from apps.leads.permissions import READ_LEAD
 
 MOST_HINTS = 50
+MOST_CANDIDATES = 500
+ALIKE = 0.85
 
 
 def lead_score(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def lead_score(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:
 
 
 def lead_duplicates(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:
-    """Leads that may be the same person: same phone, or same company and last name.
+    """Leads that may be the same person: same phone, or same company and a like name.
 
     Those out of reach are only counted. Raises NotAllowed, NotFound.
     """
@@ -39,8 +42,9 @@ def lead_duplicates(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:
     if lead.phone_key:
         same |= Q(phone_key=lead.phone_key)
     if lead.company_key and lead.last_name:
-        same |= Q(company_key=lead.company_key, last_name=lead.last_name)
-    hints = list(Lead.objects.unmerged().filter(same).exclude(pk=lead.pk)[:MOST_HINTS])
+        same |= Q(company_key=lead.company_key)
+    candidates = Lead.objects.unmerged().filter(same).exclude(pk=lead.pk)[:MOST_CANDIDATES]
+    hints = [one for one in candidates if _why(lead, one)][:MOST_HINTS]
     visible = [
         one
         for one in hints
@@ -57,7 +61,10 @@ def _why(lead: Lead, other: Lead) -> str:
         return "same e-mail"
     if lead.phone_key and lead.phone_key == other.phone_key:
         return "same phone number"
-    return "same company and last name"
+    if lead.last_name.casefold() == other.last_name.casefold():
+        return "same company and last name"
+    likeness = SequenceMatcher(None, lead.name.casefold(), other.name.casefold()).ratio()
+    return "similar name at the same company" if likeness >= ALIKE else ""
 
 
 def _visible(lead_id: UUID, actor: Actor) -> Lead:

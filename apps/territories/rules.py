@@ -8,10 +8,11 @@ equally specific ones the one with more criteria, then priority, then name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
+from functools import cached_property
 from uuid import UUID
 
 
@@ -54,6 +55,7 @@ class Criteria:
     max_annual_revenue: Decimal | None = None
     named_accounts: frozenset[str] = frozenset()
 
+    @cached_property
     def given(self) -> tuple[str, ...]:
         """The names of the criteria that narrow anything."""
         sizes = (self.min_employee_count, self.max_employee_count)
@@ -71,25 +73,31 @@ class Criteria:
 
     def unmet(self, subject: Subject) -> str:
         """The first criterion the subject does not meet; empty when it meets all."""
-        checks = {
-            "named_account": lambda: (
-                folded(subject.company) in self.named_accounts
-                or (subject.domain and subject.domain.lower() in self.named_accounts)
-            ),
-            "zip_code": lambda: any(
-                zip_matches(pattern, subject.postal_code) for pattern in self.zip_codes
-            ),
-            "state": lambda: folded(subject.state) in self.states,
-            "country": lambda: subject.country.upper() in self.countries,
-            "industry": lambda: folded(subject.industry) == self.industry,
-            "employee_count": lambda: within(
-                subject.employee_count, self.min_employee_count, self.max_employee_count
-            ),
-            "annual_revenue": lambda: within(
-                subject.annual_revenue, self.min_annual_revenue, self.max_annual_revenue
-            ),
-        }
-        return next((name for name in self.given() if not checks[name]()), "")
+        return next((name for name in self.given if not _CHECKS[name](self, subject)), "")
+
+
+def _has_named(criteria: Criteria, subject: Subject) -> bool:
+    named = criteria.named_accounts
+    return folded(subject.company) in named or (
+        bool(subject.domain) and subject.domain.lower() in named
+    )
+
+
+_CHECKS: dict[str, Callable[[Criteria, Subject], bool]] = {
+    "named_account": _has_named,
+    "zip_code": lambda criteria, subject: any(
+        zip_matches(pattern, subject.postal_code) for pattern in criteria.zip_codes
+    ),
+    "state": lambda criteria, subject: folded(subject.state) in criteria.states,
+    "country": lambda criteria, subject: subject.country.upper() in criteria.countries,
+    "industry": lambda criteria, subject: folded(subject.industry) == criteria.industry,
+    "employee_count": lambda criteria, subject: within(
+        subject.employee_count, criteria.min_employee_count, criteria.max_employee_count
+    ),
+    "annual_revenue": lambda criteria, subject: within(
+        subject.annual_revenue, criteria.min_annual_revenue, criteria.max_annual_revenue
+    ),
+}
 
 
 _RANKS = {
@@ -157,10 +165,16 @@ class TerritoryRule:
     priority: int
     lineage: tuple[Criteria, ...]
 
-    @property
+    @cached_property
     def criteria(self) -> tuple[str, ...]:
         """Every criterion that has to hold, inherited ones included."""
-        return tuple(name for level in self.lineage for name in level.given())
+        return tuple(name for level in self.lineage for name in level.given)
+
+    @cached_property
+    def countries(self) -> frozenset[str] | None:
+        """The only countries in which it can match; None when any will do."""
+        named = [level.countries for level in self.lineage if level.countries]
+        return frozenset.intersection(*named) if named else None
 
     @property
     def specificity(self) -> Specificity:
@@ -212,9 +226,25 @@ class Atlas:
         )
         return cls(tuple(ordered))
 
+    @cached_property
+    def _anywhere(self) -> tuple[TerritoryRule, ...]:
+        return tuple(rule for rule in self.rules if rule.countries is None)
+
+    @cached_property
+    def _by_country(self) -> dict[str, tuple[TerritoryRule, ...]]:
+        """The rules that can match in each country that any rule names, best first."""
+        named = {code for rule in self.rules for code in rule.countries or ()}
+        return {
+            code: tuple(
+                rule for rule in self.rules if rule.countries is None or code in rule.countries
+            )
+            for code in named
+        }
+
     def winner(self, subject: Subject) -> TerritoryRule | None:
         """The territory a subject belongs to; None leaves it unrouted."""
-        return next((rule for rule in self.rules if not rule.unmet(subject)), None)
+        possible = self._by_country.get(subject.country.upper(), self._anywhere)
+        return next((rule for rule in possible if not rule.unmet(subject)), None)
 
     def match(self, subject: Subject) -> Match:
         """The territory a subject belongs to, with the whole explanation."""

@@ -76,3 +76,15 @@ def test_refuses_to_undo_over_later_changes_or_out_of_reach(api, admin, rep, out
     survivor.refresh_from_db()
     assert survivor.title == "CTO"
     assert Lead.objects.unmerged().count() == 1
+
+
+def test_hints_at_names_that_are_spelt_alike_at_the_same_company(api, rep):
+    lead = LeadFactory(owner=rep, first_name="Katharina", last_name="Meyer")
+    alike = LeadFactory(owner=rep, first_name="Katarina", last_name="Meier")
+    LeadFactory(owner=rep, first_name="Bob", last_name="Ray")
+    LeadFactory(owner=rep, first_name="Katarina", last_name="Meier", company_key="beta")
+    body = api(rep).call("GET", f"/leads/{lead.pk}/duplicates").json()
+    assert body == {
+        "data": [{"id": str(alike.pk), "why": "similar name at the same company"}],
+        "elsewhere": 0,
+    }

@@ -104,8 +104,13 @@ class Listing:
         narrowed = self._narrowed(query.filters, actor)
         columns = self._columns(actor.permissions, actor.is_system, False)
         place = self._after(query.cursor, ordering, descending)
+        # One descent per person and territory pays where their index has the order, and no word
+        # search has found the rows already.
+        branches = None
+        if ordering.name == "created_at" and "search" not in query.filters:
+            branches = self.scope.branches(actor)
         keys, parameters = self._keys(
-            actor, narrowed, place, ordering, descending, query.limit + 1, query.offset
+            actor, narrowed, place, ordering, descending, branches, query.limit + 1, query.offset
         )
         direction = "DESC" if descending else "ASC"
         with connection.cursor() as cursor:
@@ -243,6 +248,7 @@ class Listing:
         place: Condition | None,
         ordering: Ordering,
         descending: bool,
+        branches: list[Condition] | None,
         limit: int,
         offset: int,
     ) -> tuple[str, list[Any]]:
@@ -253,7 +259,6 @@ class Listing:
         values = [value for one in conditions for value in one.parameters]
         select = f'SELECT t.id, {ordering.expression} AS sort FROM "{self.table}" AS t WHERE'
         order = f"ORDER BY {ordering.expression} {direction}, t.id {direction}"
-        branches = self.scope.branches(actor)
         if branches is None:
             reach = self.scope.condition(actor)
             return (
