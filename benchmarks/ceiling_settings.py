@@ -4,4 +4,4 @@ from salesplatform.settings.local import *  # noqa: F403
 
 DEBUG = False
 ROOT_URLCONF = "benchmarks.ceiling"
-MIDDLEWARE: list[str] = []
+MIDDLEWARE = []

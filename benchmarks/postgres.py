@@ -11,9 +11,9 @@ from benchmarks.processes import cpu_seconds, name_of, parent_of, reaped_cpu_sec
 
 # Those that work because of requests; vacuum and checkpoints come and go by the clock.
 _BACKENDS = """
-SELECT pid FROM pg_stat_activity
+SELECT pid, backend_type = 'autovacuum worker' FROM pg_stat_activity
 WHERE datname = %s AND backend_type IN ('client backend', 'parallel worker')
-   OR backend_type IN ('walwriter', 'io worker')
+   OR backend_type IN ('walwriter', 'io worker', 'autovacuum worker')
 """
 _CONTROL = "^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SET|START)"
 _STATEMENTS = """
@@ -33,11 +33,12 @@ class PostgresMeter:
     def __init__(self, database: BenchDatabase, connection: psycopg.Connection[Any]) -> None:
         self.database = database
         self.connection = connection
-        row = connection.execute("SELECT current_setting('shared_preload_libraries')").fetchone()
-        self._counts = bool(row) and "pg_stat_statements" in row[0]
+        loaded = connection.execute("SHOW shared_preload_libraries").fetchone() or ("",)
+        self._counts = "pg_stat_statements" in loaded[0]
         if self._counts:
             connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-        self._seen: dict[int, float] = {}
+        self._working: dict[int, float] = {}
+        self._vacuums: dict[int, float] = {}
         self._gone = 0.0
         own = connection.info.backend_pid
         self.is_local = name_of(own).startswith("postgres")
@@ -49,17 +50,18 @@ class PostgresMeter:
         if not self.is_local:
             return float("nan")
         found = self.connection.execute(_BACKENDS, [self.database.name]).fetchall()
-        now = {pid: cpu_seconds(pid) for (pid,) in found}
-        self._gone += self._of_parallel_workers()
-        self._gone += sum(spent for pid, spent in self._seen.items() if pid not in now)
-        self._seen = now
-        return self._gone + sum(now.values())
+        working = {pid: cpu_seconds(pid) for pid, is_vacuum in found if not is_vacuum}
+        vacuums = {pid: cpu_seconds(pid) for pid, is_vacuum in found if is_vacuum}
+        ended = _ended(self._working, working)
+        self._gone += max(ended, self._of_parallel_workers() - _ended(self._vacuums, vacuums))
+        self._working, self._vacuums = working, vacuums
+        return self._gone + sum(working.values())
 
     def _of_parallel_workers(self) -> float:
-        """CPU seconds of those that came and went since the last look.
+        """CPU seconds of children that ended since the last look, where statements had any.
 
-        The postmaster knows what its ended children spent, vacuum workers among them; so that is
-        counted only where statements had parallel workers.
+        A parallel worker comes and goes between two looks, but the postmaster knows what its ended
+        children spent; vacuum workers are among them.
         """
         launched, reaped = self._ask(_PARALLEL), reaped_cpu_seconds(self._postmaster)
         spent = reaped - self._reaped if launched > self._parallel else 0.0
@@ -76,3 +78,8 @@ class PostgresMeter:
             return float("nan")
         row = self.connection.execute(query, [*parameters, self.database.name]).fetchone()
         return float(row[0]) if row else float("nan")
+
+
+def _ended(before: dict[int, float], now: dict[int, float]) -> float:
+    """CPU seconds, as last seen, of processes that are gone."""
+    return sum(spent for pid, spent in before.items() if pid not in now)

@@ -76,9 +76,12 @@ class Market:
         """A leaf, large ones more often."""
         return self.random.choices(self._leaves, cum_weights=self.cumulative)[0]
 
-    def _add(self, name: str, parent: Territory | None, **rules: str) -> Territory:
+    def _add(
+        self, name: str, parent: Territory | None, *, country: str = "", state: str = ""
+    ) -> Territory:
         number = len(self.territories)
-        one = Territory(identifier(_TERRITORIES, number, self.began), name, parent, **rules)
+        key = identifier(_TERRITORIES, number, self.began)
+        one = Territory(key, name, parent, country, state)
         self.territories.append(one)
         return one
 

@@ -218,7 +218,7 @@ class Company:
         reason = words.LOSS_REASONS[number % len(words.LOSS_REASONS)] if lost else ""
         offer = words.OFFERS[number % len(words.OFFERS)]
         score = str(min(100, max(0, int(stands.probability * 0.8 + 20 * chance()))))
-        row = (
+        row: Row = (
             *(deal, path[0].at, stands.at, NULL, NULL, f"{account.name} {offer}", account.id, lead),
             *(owner, leaf.id, self.pipeline, stands.stage, stands.key, stands.kind, stands.at),
             *(last_open.stage, str(stands.probability), "stage", stands.category, "stage"),
@@ -229,7 +229,7 @@ class Company:
             *(NULL, NULL, "", "", "[]", "", "", "{}", str(len(path)), NULL),
         )
         numbers = range(number * 8, number * 8 + len(path))
-        spans = [
+        spans: list[Row] = [
             (identifier(SPAN, one, began), deal, step.stage, step.at, left)
             for one, step, left in zip(
                 numbers, path, (*(step.at for step in path[1:]), NULL), strict=True
