@@ -6,6 +6,7 @@ EMBEDDED = $(BIN)/python -m salesplatform.embedded
 MANAGE = $(EMBEDDED) exec -- $(BIN)/python manage.py
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 SCHEMA = docs/api/openapi.yaml
+GRAPHQL = docs/api/schema.graphql
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL = help
@@ -33,6 +34,9 @@ check-django:
 	@fresh=$$(mktemp) && trap 'rm -f '$$fresh EXIT && \
 		$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $$fresh && \
 		{ diff -u $(SCHEMA) $$fresh || { echo "$(SCHEMA) is stale: run make schema." >&2; exit 1; }; }
+	@fresh=$$(mktemp --suffix=.graphql) && trap 'rm -f '$$fresh EXIT && \
+		$(BIN)/python manage.py graphql_schema --out $$fresh > /dev/null && \
+		{ diff -u $(GRAPHQL) $$fresh || { echo "$(GRAPHQL) is stale: run make schema." >&2; exit 1; }; }
 
 bench: requirements  ## Measure speed and print the ratios to the ceiling
 	@$(EMBEDDED) exec -- $(BIN)/python -m benchmarks $(ARGS)
@@ -41,8 +45,9 @@ format: requirements  ## Format the code and order the imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schema: requirements  ## Write the API description to docs/api/openapi.yaml
+schema: requirements  ## Write the API descriptions to docs/api
 	$(MANAGE) spectacular --validate --fail-on-warn --file $(SCHEMA)
+	$(MANAGE) graphql_schema --out $(GRAPHQL)
 
 shell: requirements  ## Open a Python shell in the project
 	@$(MANAGE) shell

@@ -7,6 +7,8 @@ from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.core.api.system import health
+from apps.core.graphql.endpoint import GraphQL, explorer
+from salesplatform.schema import schema
 
 API_V1 = [
     path("", include("apps.core.api.urls")),
@@ -24,6 +26,8 @@ urlpatterns = [
     path("health", health),
     path("metrics", ExportToDjangoView),
     path("api/v1/", include(API_V1)),
+    path("graphql", GraphQL.as_view(graphql_schema=schema.graphql_schema)),
+    path("graphiql", explorer),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),

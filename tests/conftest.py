@@ -113,3 +113,44 @@ def deliver_events(db: None) -> Callable[[], int]:
         return heard
 
     return run
+
+
+class Answer:
+    """What came back: data, the errors' extensions, and the response itself."""
+
+    def __init__(self, response: Any) -> None:
+        self.response = response
+        self.status = response.status_code
+        body = json.loads(response.content)
+        self.body = body
+        self.data = body.get("data")
+        self.errors = body.get("errors", [])
+
+    @property
+    def codes(self) -> list[tuple[str, str]]:
+        """Code and reason of each error."""
+        return [
+            (one["extensions"]["code"], one["extensions"]["details"]["reason"])
+            for one in self.errors
+        ]
+
+
+@pytest.fixture
+def ask(api: Any) -> Callable[..., Answer]:
+    """Sends a query with variables, signed in as a person."""
+    clients: dict[Any, Any] = {}
+
+    def send(user: User, query: str, *, headers: dict[str, str] | None = None, **variables: Any):
+        client = clients.setdefault(user.pk, None) or api(user)
+        clients[user.pk] = client
+        return Answer(
+            client.generic(
+                "POST",
+                "/graphql",
+                data=json.dumps({"query": query, "variables": variables}, default=str).encode(),
+                content_type="application/json",
+                headers=headers,
+            )
+        )
+
+    return send

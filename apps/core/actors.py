@@ -103,6 +103,14 @@ def become(actor_id: UUID, *, door: str, request_id: str = "") -> Actor:
 
 
 @dataclass(frozen=True)
+class RateLimit:
+    """How much somebody may ask for (sales-system-integrations, Rate Limiting)."""
+
+    per_minute: int = 1000
+    per_second: int = 50
+
+
+@dataclass(frozen=True)
 class Actor:
     """Somebody or something that acts, with its rights and the door it came through."""
 
@@ -111,6 +119,7 @@ class Actor:
     permissions: frozenset[str] = field(repr=False)
     door: str = "internal"
     request_id: str = ""
+    rate_limit: RateLimit = RateLimit()
 
     @property
     def is_system(self) -> bool:

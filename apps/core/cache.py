@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -28,6 +28,7 @@ class SharedCache:
         self._client: redis.Redis | None = None
         self._quiet_until = 0.0
         self._prefix = ""
+        self._scripts: dict[str, Any] = {}
 
     @property
     def client(self) -> redis.Redis:
@@ -63,6 +64,12 @@ class SharedCache:
 
         self._ask(keep)
         return value
+
+    def run(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Run a script on the server in one step. Raises RedisError."""
+        if script not in self._scripts:
+            self._scripts[script] = self.client.register_script(script)
+        return self._scripts[script](keys=[self._prefix + key for key in keys], args=arguments)
 
     def generation(self, name: str) -> int:
         """A number that changes when everything cached under a name became stale."""

@@ -5,3 +5,4 @@ from __future__ import annotations
 from prometheus_client import Counter
 
 errors_answered = Counter("salesplatform_errors", "Requests refused or failed, by code", ["code"])
+requests_limited = Counter("salesplatform_requests_limited", "Requests beyond their rate limit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
@@ -11,17 +12,20 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
 from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.lists import ChoiceOf
+from apps.core.admin.service_forms import ServiceForm
 from apps.core.admin.start_page import Chart, Empty, Figure, Panel, Series, kept, panel
 from apps.core.periods import PeriodKind, organisation_day, period_containing
 from apps.forecasts.models import ForecastLine, ForecastSnapshot, ForecastSubmission
-from apps.forecasts.permissions import READ_FORECAST
+from apps.forecasts.permissions import READ_FORECAST, SUBMIT_FORECAST
 from apps.forecasts.selectors import periods_open_at
+from apps.forecasts.services.submissions import submit_forecast
 
 SHOWN = 8
 
@@ -34,6 +38,10 @@ def nodes_within(rows: Any, actor: Actor) -> Any:
     return rows.filter(Q(user_id__any=reach.user_ids) | Q(territory_id__any=reach.territory_ids))
 
 
+def _open_periods() -> list[tuple[str, str]]:
+    return [(one.key, one.key) for one in periods_open_at(timezone.now())]
+
+
 class PeriodFilter(ChoiceOf):
     """Narrows forecasts to one period."""
 
@@ -42,7 +50,7 @@ class PeriodFilter(ChoiceOf):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The periods that are forecast now."""
-        return [(one.key, one.key) for one in periods_open_at(timezone.now())]
+        return _open_periods()
 
 
 class LinesInline(ReadOnlyInline):
@@ -122,11 +130,49 @@ class ForecastAdmin(ActorAdmin):
         return show.moment(row.taken_at)
 
 
+class SubmissionForm(ServiceForm):
+    """A person's call for one of the periods that are open."""
+
+    period = forms.ChoiceField(choices=_open_periods, widget=UnfoldAdminSelectWidget())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, sentence in (
+            ("territory", "Either a territory"),
+            ("user", "or a person"),
+            ("currency", "The organisation's, if empty."),
+        ):
+            if name in self.fields:
+                self.fields[name].required = False
+                self.fields[name].help_text = sentence
+
+
+def _submitted(*, actor: Actor, **facts: Any) -> ForecastSubmission:
+    return submit_forecast(**facts, actor=actor).submission
+
+
 @admin.register(ForecastSubmission)
 class SubmissionAdmin(ActorAdmin):
     """What people say they will bring in."""
 
     read = READ_FORECAST
+    write = SUBMIT_FORECAST
+    adds = staticmethod(_submitted)
+    form = SubmissionForm
+    autocomplete_fields = ("territory", "user")
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("territory", "user"),
+                    ("period", "forecast_type"),
+                    ("amount", "currency"),
+                    "notes",
+                )
+            },
+        ),
+    )
     shows_happenings = False
     list_display = ("who", "period", "forecast_type", "called", "said_by", "said")
     list_select_related = ("user", "territory")
@@ -135,6 +181,10 @@ class SubmissionAdmin(ActorAdmin):
     sortable_by = ()
     fields = (("who", "period"), ("forecast_type", "called"), "notes", ("said_by", "said"))
     readonly_fields = ("who", "called", "said_by", "said")
+
+    def facts_to_add(self, form: Any) -> dict[str, Any]:
+        """What was filled in, and what can't be left out though it looks untouched."""
+        return {**form.facts(("period", "forecast_type", "amount")), **super().facts_to_add(form)}
 
     def rows(self, actor: Actor, *, with_bin: bool = False) -> Any:
         """Those about people and territories within reach."""

@@ -21,7 +21,13 @@ from apps.core.periods import Period
 from apps.core.permissions import require
 from apps.opportunities.models import Stage
 from apps.opportunities.permissions import READ_OPPORTUNITY
-from apps.opportunities.rules import Process, StageRule, share_in_percent
+from apps.opportunities.rules import (
+    CanonicalStage,
+    Process,
+    StageRule,
+    canonical_stage,
+    share_in_percent,
+)
 
 _STAGES = """
 SELECT p.id, p.key, s.id, s.key, s.position, s.kind, s.probability, s.forecast_category,
@@ -69,6 +75,25 @@ def unknown_stages(keys: Sequence[str]) -> list[str]:
         for key in Stage.objects.filter(key__in=doubtful).values_list("key", flat=True):
             _known_stages[key] = True
     return [key for key in doubtful if key not in _known_stages]
+
+
+_likened: TTLCache[str, CanonicalStage] = TTLCache(1_000, 60)
+
+
+def canonical_stage_of(key: str) -> CanonicalStage:
+    """The stage of the default pipeline that a stage of any pipeline is like."""
+    return _likened.get(key) or canonical_stages()[key]
+
+
+def canonical_stages() -> dict[str, CanonicalStage]:
+    """Every stage of any pipeline by its key, with the canonical stage it is like."""
+    found = {
+        stage.key: canonical_stage(stage)
+        for process in _compiled("p.id IS NOT NULL", None).values()
+        for stage in process.stages
+    }
+    _likened.update(found)
+    return found
 
 
 @dataclass(frozen=True)

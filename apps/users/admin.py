@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget
 
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
@@ -28,7 +28,13 @@ from apps.core.permissions import declared
 from apps.users.models import Role, RolePermission, User
 from apps.users.permissions import MANAGE_USER, READ_USER
 from apps.users.selectors import permission_matrix
-from apps.users.services.people import add_user, allow_role, change_access, set_password
+from apps.users.services.people import (
+    add_user,
+    allow_role,
+    change_access,
+    limit_requests,
+    set_password,
+)
 
 ROLE_TONES = {
     "admin": "danger",
@@ -57,6 +63,25 @@ class PasswordForm(OperationForm):
         label="New password",
         strip=False,
         widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}),
+    )
+
+
+class RequestsForm(OperationForm):
+    """How much somebody may ask for."""
+
+    requests_per_minute = forms.IntegerField(
+        label="Requests a minute",
+        required=False,
+        min_value=1,
+        help_text="The usual limit, if empty.",
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    requests_per_second = forms.IntegerField(
+        label="Requests a second",
+        required=False,
+        min_value=1,
+        help_text="The usual limit, if empty.",
+        widget=UnfoldAdminIntegerFieldWidget(),
     )
 
 
@@ -108,12 +133,30 @@ class UserAdmin(ActorAdmin):
     inlines = (ReportsInline,)
     fieldsets = (
         (None, {"fields": (("name", "email"), "role", "manager", "is_active")}),
-        ("Facts", {"fields": (("time_zone", "last_login"), ("created_at", "updated_at"))}),
+        (
+            "Facts",
+            {
+                "fields": (
+                    ("time_zone", "last_login"),
+                    ("requests_per_minute", "requests_per_second"),
+                    ("created_at", "updated_at"),
+                )
+            },
+        ),
     )
     add_fieldsets = (
         (None, {"fields": ("email", "name", "role", "manager", "time_zone", "password")}),
     )
-    readonly_fields = ("name", "email", "time_zone", "last_login", "created_at", "updated_at")
+    readonly_fields = (
+        "name",
+        "email",
+        "time_zone",
+        "last_login",
+        "requests_per_minute",
+        "requests_per_second",
+        "created_at",
+        "updated_at",
+    )
     operations = (
         Operation(
             name="password",
@@ -124,6 +167,15 @@ class UserAdmin(ActorAdmin):
             icon="key",
             sentence="All sign-ins of the person end.",
             tone=ActionVariant.DEFAULT,
+        ),
+        Operation(
+            name="limit",
+            label="Limit requests",
+            permission=MANAGE_USER,
+            one=limit_requests,
+            form=RequestsForm,
+            icon="speed",
+            sentence="How much may be asked for over REST and GraphQL.",
         ),
     )
 

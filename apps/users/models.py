@@ -57,6 +57,8 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
     )
     time_zone = models.CharField(max_length=60, default="UTC")
     is_active = models.BooleanField(default=True)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    requests_per_second = models.PositiveIntegerField(null=True, blank=True)
     token_version = models.IntegerField(default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -11,7 +11,7 @@ from cachetools.keys import hashkey
 from django.db import connection
 from django.utils import timezone
 
-from apps.core.actors import Actor
+from apps.core.actors import Actor, RateLimit
 from apps.core.permissions import declared
 from apps.users.models import RolePermission, User
 
@@ -27,6 +27,7 @@ class Standing:
     role: str
     token_version: int
     permissions: frozenset[str]
+    rate_limit: RateLimit = RateLimit()
 
 
 _standings: TTLCache[UUID, Standing | None] = TTLCache(20_000, NOTICED_WITHIN_SECONDS)
@@ -36,11 +37,23 @@ _matrix: TTLCache[Hashable, dict[str, frozenset[str]]] = TTLCache(1, NOTICED_WIT
 @cached(_standings)
 def current_standing(user_id: UUID) -> Standing | None:
     """The standing of a person; None when they are gone or inactive."""
-    found = User.objects.active().filter(pk=user_id).values_list("role", "token_version").first()
+    found = (
+        User.objects.active()
+        .filter(pk=user_id)
+        .values_list("role", "token_version", "requests_per_minute", "requests_per_second")
+        .first()
+    )
     if found is None:
         return None
-    role, token_version = found
-    return Standing(user_id, role, token_version, permission_matrix().get(role, frozenset()))
+    role, token_version, per_minute, per_second = found
+    usual = RateLimit()
+    return Standing(
+        user_id,
+        role,
+        token_version,
+        permission_matrix().get(role, frozenset()),
+        RateLimit(per_minute or usual.per_minute, per_second or usual.per_second),
+    )
 
 
 @cached(_matrix, key=lambda: hashkey("matrix"))
@@ -73,7 +86,9 @@ def actor_for(user_id: UUID, *, door: str, request_id: str = "") -> Actor | None
     standing = current_standing(user_id)
     if standing is None:
         return None
-    return Actor(user_id, standing.role, standing.permissions, door, request_id)
+    return Actor(
+        user_id, standing.role, standing.permissions, door, request_id, standing.rate_limit
+    )
 
 
 _REPORTS = """

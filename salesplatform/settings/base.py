@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "graphene_django",
     "guardian",
     "django_celery_beat",
     "django_prometheus",
@@ -206,6 +207,8 @@ SPECTACULAR_SETTINGS = {
         "ResultStatus": [("done", "done"), ("refused", "refused")],
     },
 }
+GRAPHENE = {"SCHEMA": "salesplatform.schema.schema"}
+GRAPHQL_EXPLORABLE = False  # introspection, the explorer and hints at names
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 IMPORT_MAX_BYTES = 200_000_000

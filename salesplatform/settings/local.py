@@ -12,4 +12,5 @@ STORAGES["staticfiles"] = {  # noqa: F405
 STATIC_ROOT = None  # type: ignore[assignment]  # served from where the apps keep them
 WHITENOISE_USE_FINDERS = True
 DEMO_ALLOWED = True
+GRAPHQL_EXPLORABLE = True
 AUTH_PASSWORD_VALIDATORS = []  # the demo sign-ins have a short password

@@ -29,11 +29,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from apps.core import idempotency
-from apps.core.actors import Actor
+from apps.core.actors import Actor, RateLimit
 from apps.core.api.bodies import Body, read
 from apps.core.api.envelope import STATUS, error_body, json_response
 from apps.core.api.schema import ErrorEnvelope, page_serializer, row_serializer
 from apps.core.errors import InvalidInput, Refusal
+from apps.core.rate_limits import Allowance, RateLimitExceeded, rate_limiter
 from apps.core.rows.listing import DEFAULT_LIMIT, LARGEST_LIMIT, Listing, Page, Query
 
 FINAL_REFUSALS = ("VALIDATION_ERROR", "FORBIDDEN", "NOT_FOUND", "CONFLICT")
@@ -41,11 +42,48 @@ LONGEST_KEY = 200
 
 
 class Endpoint(APIView):
-    """The base of every address."""
+    """The base of every address.
+
+    Every request is counted against the limit of whoever makes it, and every answer says what is
+    left of it (sales-system-integrations, Rate Limiting).
+    """
+
+    allowance: Allowance | None = None
+
+    def check_throttles(self, request: Request) -> None:
+        """Count the request. Raises RateLimitExceeded."""
+        self.charge()
+
+    def charge(self, cost: int = 1, *, is_request: bool = True) -> None:
+        """Count what is asked for, in requests. Raises RateLimitExceeded."""
+        actor: Actor | None = self.request.user
+        self.allowance = rate_limiter.charge(
+            str(actor.id) if actor else _address(self.request),
+            actor.rate_limit if actor else RateLimit(),
+            cost=cost,
+            is_request=is_request,
+        )
+        if self.allowance.retry_after:
+            raise RateLimitExceeded(retry_after=self.allowance.retry_after)
+
+    def finalize_response(  # type: ignore[override]
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """The answer, with what is left of the limit."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        left = self.allowance or rate_limiter.charge(_address(request), RateLimit())
+        response["X-RateLimit-Limit"] = str(left.limit)
+        response["X-RateLimit-Remaining"] = str(left.remaining)
+        response["X-RateLimit-Reset"] = str(left.resets_at)
+        return response
 
     def get_actor(self) -> Actor:
         """Whoever makes the request."""
         return self.request.user  # type: ignore[return-value]
+
+
+def _address(request: Request) -> str:
+    return f"address {request.META.get('REMOTE_ADDR')}"
 
 
 def operation(
@@ -124,6 +162,13 @@ def _respond(status: int, answer: Any) -> HttpResponseBase:
     return json_response(answer, status)
 
 
+def checked_key(key: str) -> str:
+    """An `Idempotency-Key` that can be kept. Raises InvalidInput."""
+    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+        raise InvalidInput.field("Idempotency-Key", f"Give 1 to {LONGEST_KEY} characters.")
+    return key
+
+
 def _digest(request: Request) -> str | None:
     """What makes a repeat recognisable; None where no idempotency is asked for."""
     if request.method != "POST" or "Idempotency-Key" not in request.headers:
@@ -151,9 +196,7 @@ def _once(
     key: str, digest: str, actor: Actor, act: Callable[[], tuple[int, Any]]
 ) -> HttpResponseBase:
     """Carry out a POST once for its key, and answer repeats with what was stored."""
-    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
-        raise InvalidInput.field("Idempotency-Key", f"Give 1 to {LONGEST_KEY} characters.")
-    claimed = idempotency.claim(actor_id=actor.id, key=key, digest=digest)
+    claimed = idempotency.claim(actor_id=actor.id, key=checked_key(key), digest=digest)
     if isinstance(claimed, idempotency.Outcome):
         response = _respond(claimed.status, claimed.answer)
         response["Idempotent-Replayed"] = "true"

@@ -17,6 +17,7 @@ from rest_framework import exceptions as drf
 from apps.core.errors import Conflict, InvalidInput, NotSignedIn, Refusal, Unavailable
 from apps.core.idempotency import InProgress
 from apps.core.metrics import errors_answered
+from apps.core.rate_limits import RateLimitExceeded
 
 log = logging.getLogger(__name__)
 
@@ -67,28 +68,33 @@ def refuse(request: HttpRequest, refusal: Refusal, *, code: str = "") -> HttpRes
     )
     if code == "UNAUTHORIZED":
         response["WWW-Authenticate"] = "Bearer"
+    if isinstance(refusal, RateLimitExceeded):
+        response["Retry-After"] = str(refusal.details["retry_after"])
     if code == "SERVICE_UNAVAILABLE" or isinstance(refusal, InProgress):
         response["Retry-After"] = "2"
     return response
 
 
-def answer_exception(request: HttpRequest, failure: Exception) -> HttpResponse:
-    """The answer to any exception: a refusal as it is, the unforeseen without its secrets."""
+def refusal_of(failure: Exception) -> tuple[Refusal, str]:
+    """Any exception as a refusal with its code: the unforeseen is logged and keeps its secrets."""
     if isinstance(failure, Refusal):
-        return refuse(request, failure)
+        return failure, failure.code
     if isinstance(failure, OperationalError | InterfaceError | redis.RedisError | BrokerError):
         log.warning("a server does not answer: %s", failure)
-        return refuse(request, Unavailable())
+        return Unavailable(), Unavailable.code
     for kinds, make in _FOREIGN:
         if isinstance(failure, kinds):
             refusal, code = make(failure)
-            return refuse(request, refusal, code=code)
+            return refusal, code
     log.error("unforeseen failure", exc_info=failure)
-    return refuse(
-        request,
-        Refusal("Something went wrong on our side.", reason="internal_error"),
-        code="INTERNAL_ERROR",
-    )
+    unforeseen = Refusal("Something went wrong on our side.", reason="internal_error")
+    return unforeseen, "INTERNAL_ERROR"
+
+
+def answer_exception(request: HttpRequest, failure: Exception) -> HttpResponse:
+    """The answer to any exception."""
+    refusal, code = refusal_of(failure)
+    return refuse(request, refusal, code=code)
 
 
 def _told(failure: Exception) -> str:
@@ -153,10 +159,6 @@ _FOREIGN: tuple[tuple[Any, Any], ...] = (
             InvalidInput("A value is outside of what can be stored.", reason="out_of_range"),
             "VALIDATION_ERROR",
         ),
-    ),
-    (
-        drf.Throttled,
-        lambda failure: (Conflict(_told(failure), reason="throttled"), "RATE_LIMIT_EXCEEDED"),
     ),
 )
 

@@ -17,6 +17,7 @@ from apps.core.api.envelope import json_response
 from apps.core.cache import shared_cache
 from apps.core.jobs import cancel_job, job_visible_to
 from apps.core.models import Job
+from apps.core.rate_limits import rate_limiter
 
 
 class JobAnswer(serializers.Serializer):
@@ -74,9 +75,16 @@ def _valkey() -> None:
         raise ConnectionError
 
 
+def _rate_limits() -> None:
+    """Down where each process counts for itself."""
+    if not rate_limiter.is_shared:
+        raise ConnectionError
+
+
 _COMPONENTS: dict[str, tuple[Callable[[], None], bool]] = {
     "database": (_database, True),
     "valkey": (_valkey, False),
+    "rate limits": (_rate_limits, False),
 }
 
 

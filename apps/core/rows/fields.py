@@ -46,7 +46,7 @@ _CASTS: dict[Kind, str] = {
 WIRE: dict[Kind, Callable[[str], Any]] = {
     Kind.MONEY: lambda text: orjson.Fragment(text),
     Kind.JSON: lambda text: orjson.Fragment(text),
-    Kind.TEXTS: lambda text: orjson.Fragment(text),
+    Kind.TEXTS: orjson.loads,
 }
 
 _BY_MODEL_FIELD: tuple[tuple[type, Kind], ...] = (

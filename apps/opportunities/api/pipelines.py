@@ -115,6 +115,15 @@ def pipeline_answer(found: PipelineSummary) -> dict[str, Any]:
     }
 
 
+def pipeline_asked_for(actor: Actor, query: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a `PipelineQuery`. Raises NotAllowed, InvalidInput."""
+    today = organisation_day(timezone.now())
+    start = settings.FISCAL_YEAR_START_MONTH
+    quarter = period_containing(today, PeriodKind.QUARTER, start_month=start)
+    period = parse_period(query.pop("period", quarter.key), start_month=start)
+    return pipeline_answer(pipeline_summary(actor=actor, period=period, today=today, **query))
+
+
 class OpportunityPipeline(Endpoint):
     """`/opportunities/pipeline`."""
 
@@ -125,11 +134,7 @@ class OpportunityPipeline(Endpoint):
         tags=TAGS,
     )
     def get(self, actor: Actor, query: dict[str, Any]) -> dict[str, Any]:
-        today = organisation_day(timezone.now())
-        start = settings.FISCAL_YEAR_START_MONTH
-        quarter = period_containing(today, PeriodKind.QUARTER, start_month=start)
-        period = parse_period(query.pop("period", quarter.key), start_month=start)
-        return pipeline_answer(pipeline_summary(actor=actor, period=period, today=today, **query))
+        return pipeline_asked_for(actor, query)
 
 
 class PipelineCollection(Endpoint):

@@ -19,6 +19,8 @@ from apps.users.models import Role, RolePermission, SignIn, User
 from apps.users.permissions import MANAGE_USER
 from apps.users.selectors import forget_standings, reports_of
 
+MOST_REQUESTS = 1_000_000
+
 
 @transaction.atomic
 def add_user(
@@ -95,6 +97,35 @@ def set_password(*, user_id: UUID, password: str, actor: Actor) -> None:
         ended_at=timezone.now(), ended_because="password changed"
     )
     transaction.on_commit(forget_standings)
+
+
+@transaction.atomic
+def limit_requests(
+    *,
+    user_id: UUID,
+    requests_per_minute: int | None,
+    requests_per_second: int | None,
+    actor: Actor,
+) -> User:
+    """Give somebody a rate limit of their own; None stands for the usual one.
+
+    Raises NotAllowed, NotFound, InvalidInput.
+    """
+    require(actor, MANAGE_USER)
+    for name, count in (
+        ("requests_per_minute", requests_per_minute),
+        ("requests_per_second", requests_per_second),
+    ):
+        if count is not None and not 1 <= count <= MOST_REQUESTS:
+            raise InvalidInput.field(name, f"Give 1 to {MOST_REQUESTS:,}, or nothing.")
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound
+    user.requests_per_minute = requests_per_minute
+    user.requests_per_second = requests_per_second
+    user.save(update_fields=["requests_per_minute", "requests_per_second", "updated_at"])
+    _tell(user, actor)
+    return user
 
 
 @transaction.atomic

@@ -1,0 +1,132 @@
+"""Mutations: one service call each, carried out once for an `Idempotency-Key`.
+
+    assign_territory = command(TerritoryAssignment, _assign, input=AssignTerritoryInput(...))
+
+The function calls the service and answers with a receipt: ids, statuses and numbers, no personal
+data, since it is kept to answer repeats. `show` makes of the receipt what the mutation returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import graphene
+import orjson
+from django.db import transaction
+
+from apps.core import idempotency
+from apps.core.actors import Actor
+from apps.core.api.endpoint import FINAL_REFUSALS
+from apps.core.errors import Refusal
+
+Receipt = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What resolvers know of the request.
+
+    Attributes:
+        actor: whoever asks.
+        idempotency_key: empty where none was given.
+        content: of the request, so that another one under the same key is recognised.
+    """
+
+    actor: Actor
+    idempotency_key: str = ""
+    content: bytes = b""
+
+
+def command(
+    returns: Any,
+    act: Callable[..., Receipt],
+    *,
+    show: Callable[..., Any] = lambda actor, receipt, **given: receipt,
+    **arguments: Any,
+) -> graphene.Field:
+    """A mutation.
+
+    Args:
+        returns: its type, never null.
+        act: takes the actor and the mutation's arguments, calls the service, returns a receipt.
+        show: takes the actor, the receipt and the arguments, returns what the type shows.
+        arguments: of the mutation.
+    """
+
+    def resolve(root: None, info: graphene.ResolveInfo, **given: Any) -> Any:
+        receipt = carried_out(info, lambda actor: act(actor, **given))
+        return show(info.context.actor, receipt, **given)
+
+    return graphene.Field(
+        returns, required=True, args=arguments, resolver=resolve, description=act.__doc__
+    )
+
+
+def carried_out(info: graphene.ResolveInfo, act: Callable[[Actor], Receipt]) -> Receipt:
+    """Carry out a command, once for the request's key and the mutation's name in the answer.
+
+    Raises whatever the service raises, InvalidInput, InProgress, KeyReused.
+    """
+    context: Context = info.context
+    if not context.idempotency_key:
+        return _sendable(act(context.actor))
+    place = str(info.path.key)
+    claimed = idempotency.claim(
+        actor_id=context.actor.id,
+        key=sha256(f"{context.idempotency_key}/{place}".encode()).hexdigest(),
+        digest=idempotency.digest_of("GRAPHQL", place, context.content),
+    )
+    if isinstance(claimed, idempotency.Outcome):
+        return _repeated(claimed)
+    return _for_the_first_time(claimed, context.actor, act)
+
+
+def _for_the_first_time(
+    claimed: idempotency.Claim, actor: Actor, act: Callable[[Actor], Receipt]
+) -> Receipt:
+    try:
+        with transaction.atomic():
+            receipt = _sendable(act(actor))
+            idempotency.store(claim=claimed, status=200, answer=receipt)
+            return receipt
+    except Refusal as refusal:
+        if refusal.code in FINAL_REFUSALS:
+            idempotency.store(claim=claimed, status=400, answer=_kept(refusal))
+        else:
+            idempotency.give_back(claim=claimed)
+        raise
+    except Exception:
+        idempotency.give_back(claim=claimed)
+        raise
+
+
+def _sendable(receipt: Receipt) -> Receipt:
+    """The receipt as rows are: text and numbers."""
+    sendable: Receipt = orjson.loads(orjson.dumps(receipt, option=orjson.OPT_UTC_Z))
+    return sendable
+
+
+def _kept(refusal: Refusal) -> dict[str, Any]:
+    told = {
+        "code": refusal.code,
+        "message": refusal.message,
+        "details": {"reason": refusal.reason, **refusal.details},
+    }
+    kept: dict[str, Any] = orjson.loads(orjson.dumps(told))
+    return kept
+
+
+class RefusedBefore(Refusal):
+    """The first request under this key was refused; its repeat is refused in the same words."""
+
+
+def _repeated(outcome: idempotency.Outcome) -> Receipt:
+    if outcome.status == 200:
+        return dict(outcome.answer)
+    details = dict(outcome.answer["details"])
+    refusal = RefusedBefore(outcome.answer["message"], reason=details.pop("reason"), **details)
+    refusal.code = outcome.answer["code"]
+    raise refusal
