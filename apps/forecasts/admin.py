@@ -137,6 +137,8 @@ class SubmissionForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "user" in self.fields:
+            self.fields["user"].label = "Person"
         for name, sentence in (
             ("territory", "Either a territory"),
             ("user", "or a person"),

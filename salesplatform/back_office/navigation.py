@@ -24,6 +24,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Planning",
         (
             ("forecasts.ForecastSnapshot", "Forecasts", "trending_up"),
+            ("forecasts.ForecastSubmission", "Submissions", "campaign"),
             ("territories.Territory", "Territories", "map"),
             ("opportunities.Pipeline", "Pipelines", "view_week"),
             ("catalog.Product", "Products", "inventory_2"),

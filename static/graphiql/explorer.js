@@ -4,7 +4,7 @@ const fetcher = GraphiQL.createFetcher({
   url: document.body.dataset.endpoint,
   headers: { "X-CSRFToken": csrfToken },
 });
-const example = `# Open deals of the quarter, with who they are for and whose they are.
+const example = `# Open deals, the largest first, with who they are for and whose they are.
 query OpenDeals {
   opportunities(isOpen: true, limit: 10, ordering: "-amount") {
     totalCount

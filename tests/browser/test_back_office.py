@@ -138,3 +138,14 @@ def admin_with_rows(admin: User) -> User:
     LeadFactory(owner=admin, company="A company whose name is much longer than any column is wide")
     make_deal(owner=admin)
     return admin
+
+
+def test_the_explorer_of_graphql_answers_a_query(visit: Visit, rep: User) -> None:
+    make_deal(owner=rep, name="Explored deal")
+    visit.sign_in(rep)
+
+    visit.open("/graphiql")
+    visit.page.get_by_role("button", name="Execute query").click()
+
+    visit.page.get_by_text("Explored deal").first.wait_for()
+    assert visit.troubles == []
