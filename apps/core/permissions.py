@@ -62,4 +62,5 @@ def require(actor: Actor, permission: str) -> None:
 
 
 VIEW_SYSTEM = declare("system:read", "See jobs, events and deliveries", roles=MANAGERS)
+EXPLAIN_ACCESS = declare("access:explain", "Ask why somebody can see a row", roles=ADMINS)
 MANAGE_SYSTEM = declare("system:manage", "Retry events and cancel jobs of others", roles=ADMINS)

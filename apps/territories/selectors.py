@@ -13,16 +13,29 @@ from django.db import connection
 
 from apps.core.actors import EVERYTHING, Actor, Reach
 from apps.core.cache import shared_cache
+from apps.core.errors import NotFound
 from apps.core.periods import organisation_today
-from apps.core.permissions import ADMIN, INTEGRATION, READ_ONLY, SALES_MANAGER
+from apps.core.permissions import (
+    ADMIN,
+    EXPLAIN_ACCESS,
+    INTEGRATION,
+    READ_ONLY,
+    SALES_MANAGER,
+    require,
+)
+from apps.core.rows.listing import Listing
 from apps.territories.models import Territory
 from apps.territories.permissions import ASSIGN_TERRITORY
 from apps.territories.rules import Atlas, Candidate, Criteria, TerritoryRule, folded
+from apps.users.selectors import actor_for
 
 # A change of membership, reporting line or rule is noticed by every process within this time.
 NOTICED_WITHIN_SECONDS = 5
 REACH_KEPT_SECONDS = 5
 GENERATION = "reach"
+
+# Whoever sees a territory in these roles sees what lies below it.
+_WHOLE_BRANCH = (SALES_MANAGER, READ_ONLY, INTEGRATION)
 
 _REACH = """
 WITH RECURSIVE team(id) AS (
@@ -88,7 +101,7 @@ def _resolve(actor: Actor) -> list[list[str]]:
             {
                 "user": actor.id,
                 "leads_team": actor.role == SALES_MANAGER,
-                "whole_branch": actor.role in (SALES_MANAGER, READ_ONLY, INTEGRATION),
+                "whole_branch": actor.role in _WHOLE_BRANCH,
                 "today": organisation_today(),
             },
         )
@@ -198,3 +211,188 @@ def staff_of(territory_ids: Sequence[UUID], *, today: date) -> dict[UUID, Staff]
             staff = Staff(territory_id, assignment, owner_id, (*staff.candidates, candidate))
         found[territory_id] = staff
     return found
+
+
+@dataclass(frozen=True)
+class AccessRule:
+    """A rule by which a person can see a row: whether it holds, and why."""
+
+    rule: str
+    holds: bool
+    sentence: str
+
+
+_LINE = """
+WITH RECURSIVE line(id, name, manager_id, height) AS (
+    SELECT id, name, manager_id, 0 FROM users_user WHERE id = %s
+    UNION ALL
+    SELECT u.id, u.name, u.manager_id, line.height + 1
+    FROM users_user u JOIN line ON u.id = line.manager_id
+)
+SELECT id, name FROM line ORDER BY height
+"""
+
+# Every tie of some people to a territory or one above it. Ties that have ended are among them:
+# they are what people ask about.
+_TIES = """
+WITH RECURSIVE line(id, name, parent_id, height) AS (
+    SELECT id, name, parent_territory_id, 0 FROM territories_territory WHERE id = %(territory)s
+    UNION ALL
+    SELECT t.id, t.name, t.parent_territory_id, line.height + 1
+    FROM territories_territory t JOIN line ON t.id = line.parent_id
+)
+SELECT 'territory_member', u.id, u.name, m.role, line.name, line.height,
+       m.valid_from <= %(today)s AND (m.valid_until IS NULL OR m.valid_until >= %(today)s)
+FROM line JOIN territories_territorymember m ON m.territory_id = line.id
+JOIN users_user u ON u.id = m.user_id WHERE u.id = ANY(%(people)s)
+UNION ALL
+SELECT 'territory_owner', u.id, u.name, 'owner', line.name, line.height, TRUE
+FROM line JOIN territories_territory t ON t.id = line.id
+JOIN users_user u ON u.id = t.owner_id WHERE u.id = ANY(%(people)s)
+UNION ALL
+SELECT 'territory_grant', u.id, u.name, 'grant', line.name, line.height,
+       g.expires_at IS NULL OR g.expires_at > now()
+FROM line JOIN territories_territorygrant g ON g.content_object_id = line.id
+JOIN auth_permission p ON p.id = g.permission_id AND p.codename = 'view_territory'
+JOIN users_user u ON u.id = g.user_id WHERE u.id = %(user)s
+ORDER BY 6, 1, 3
+"""
+
+
+@dataclass(frozen=True)
+class _Tie:
+    """What ties a person, or somebody of their team, to a territory or one above it."""
+
+    rule: str
+    user_id: UUID
+    user: str
+    role: str
+    territory: str
+    height: int
+    is_in_force: bool
+
+    def reaches_down(self, actor: Actor) -> bool:
+        """Whether it covers the territories below its own."""
+        if self.rule == "territory_grant":
+            return False
+        if self.rule == "territory_owner" or self.role == "manager":
+            return True
+        return self.user_id != actor.id or actor.role in _WHOLE_BRANCH
+
+    def told(self, actor: Actor) -> AccessRule:
+        """The rule it makes."""
+        tie = f"{self.user} has the tie {self.role} to {self.territory}"
+        if not self.is_in_force:
+            return AccessRule(self.rule, False, f"{tie}, but not today.")
+        if self.height and not self.reaches_down(actor):
+            return AccessRule(self.rule, False, f"{tie}, which does not reach down to this one.")
+        return AccessRule(self.rule, True, f"{tie}.")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a person sees a row: all conditions must hold, and one of the rules."""
+
+    is_visible: bool
+    conditions: tuple[AccessRule, ...]
+    rules: tuple[AccessRule, ...]
+
+
+def explain_access(*, listing: Listing, row_id: UUID, user_id: UUID, actor: Actor) -> Explanation:
+    """Why a person sees a row, or why not. Raises NotAllowed, NotFound.
+
+    Args:
+        listing: the kind of row.
+        row_id: of any row, in the bin or not.
+        user_id: the person's.
+        actor: who asks; needs `access:explain`.
+    """
+    require(actor, EXPLAIN_ACCESS)
+    place = listing.place_of(row_id)
+    person = actor_for(user_id, door="explanation")
+    if place is None:
+        raise NotFound("There is no such row.", reason="row_not_found")
+    if person is None:
+        raise NotFound("There is no such person, or their access ended.", reason="user_not_found")
+    conditions = (
+        AccessRule("permission", person.may(listing.read), f"It takes {listing.read}."),
+        AccessRule("in_use", place.is_listed, "It must not lie in the bin or be merged away."),
+    )
+    rules = (
+        (AccessRule("open", True, "Such rows are seen by everybody with the permission."),)
+        if listing.scope.place() is None
+        else tuple(access_rules(person, owner_id=place.owner_id, territory_id=place.territory_id))
+    )
+    holds = all(one.holds for one in conditions) and any(one.holds for one in rules)
+    return Explanation(holds, conditions, rules)
+
+
+def access_rules(
+    actor: Actor, *, owner_id: UUID | None, territory_id: UUID | None
+) -> list[AccessRule]:
+    """The rules by which a person could see a row with this owner and territory.
+
+    The person sees it when one of them holds: the same rows as `reach_of` answers for, told one by
+    one (sales-core, People and rights).
+    """
+    return [
+        _role_rule(actor),
+        _owner_rule(actor, owner_id),
+        *_territory_rules(actor, territory_id),
+        _queue_rule(actor, is_unrouted=owner_id is None and territory_id is None),
+    ]
+
+
+def _role_rule(actor: Actor) -> AccessRule:
+    if actor.reach.everything:
+        return AccessRule("role", True, f"The role {actor.role} sees every row.")
+    return AccessRule("role", False, f"The role {actor.role} sees rows by owner and territory.")
+
+
+def _owner_rule(actor: Actor, owner_id: UUID | None) -> AccessRule:
+    if owner_id is None:
+        return AccessRule("owner", False, "Nobody owns it.")
+    with connection.cursor() as cursor:
+        cursor.execute(_LINE, [owner_id])
+        line = dict(cursor.fetchall())
+    if owner_id == actor.id:
+        return AccessRule("owner", True, "It is the person's own.")
+    if actor.id not in line:
+        return AccessRule("owner", False, f"{line[owner_id]} owns it and does not report here.")
+    names = list(line.values())[: list(line).index(actor.id) + 1]
+    reports = " reports to ".join(names)
+    if actor.role != SALES_MANAGER:
+        return AccessRule("reporting_line", False, f"{reports}, who is no sales manager.")
+    return AccessRule("reporting_line", True, f"{reports}.")
+
+
+def _territory_rules(actor: Actor, territory_id: UUID | None) -> list[AccessRule]:
+    if territory_id is None:
+        return [AccessRule("territory", False, "It lies in no territory.")]
+    people = actor.reach.user_ids if actor.role == SALES_MANAGER else (actor.id,)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TIES,
+            {
+                "territory": territory_id,
+                "people": list(people),
+                "user": actor.id,
+                "today": organisation_today(),
+            },
+        )
+        ties = [_Tie(*row) for row in cursor.fetchall()]
+    if not ties:
+        return [AccessRule("territory", False, "Nothing ties the person to its territory.")]
+    return [tie.told(actor) for tie in ties]
+
+
+def _queue_rule(actor: Actor, *, is_unrouted: bool) -> AccessRule:
+    if not is_unrouted:
+        return AccessRule("unrouted", False, "It was routed already.")
+    holds = actor.reach.unrouted
+    return AccessRule(
+        "unrouted",
+        holds,
+        f"It waits to be routed, which is for holders of {ASSIGN_TERRITORY}"
+        + ("." if holds else ", and the person is none."),
+    )

@@ -71,6 +71,23 @@ _CURSOR_TYPES: dict[Kind, tuple[str, Callable[[str], Any]]] = {
 _INFINITY = "infinity"
 
 
+@dataclass(frozen=True)
+class Place:
+    """What decides who sees a row. `is_listed` is False for rows in the bin and the like."""
+
+    is_listed: bool
+    owner_id: UUID | None
+    territory_id: UUID | None
+
+
+_listings: dict[str, Listing] = {}
+
+
+def listings() -> Mapping[str, Listing]:
+    """Every listing by its name."""
+    return _listings
+
+
 @dataclass(frozen=True, eq=False)
 class Listing:
     """One kind of row: its fields, filters, orders, scope and the permission to read it.
@@ -91,6 +108,9 @@ class Listing:
     scope: Scope = OwnedScope()
     joins: str = ""
     condition: str = "TRUE"
+
+    def __post_init__(self) -> None:
+        _listings[self.name] = self
 
     @property
     def table(self) -> str:
@@ -158,6 +178,18 @@ class Listing:
                 [list(map(str, ids)), *reach.parameters],
             )
             return columns.assemble(cursor.fetchall())
+
+    def place_of(self, row_id: UUID) -> Place | None:
+        """Where a row lies, whoever may see it; None where there is no such row."""
+        owner, territory = self.scope.place() or ("NULL::uuid", "NULL::uuid")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'SELECT {self.condition}, {owner}, {territory} FROM "{self.table}" AS t '
+                "WHERE t.id = %s",
+                [row_id],
+            )
+            found = cursor.fetchone()
+        return Place(*found) if found else None
 
     def ids(self, actor: Actor, filters: Mapping[str, str], *, limit: int) -> list[UUID]:
         """The ids of all rows within reach that match, in key order, at most `limit`."""

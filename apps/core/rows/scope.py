@@ -36,6 +36,9 @@ class Scope(Protocol):
         """Conditions that each hold for a few index ranges and together for all rows within
         reach; None where the one condition is the better shape."""
 
+    def place(self) -> tuple[str, str] | None:
+        """SQL of a row's owner and territory, by which it is seen; None where all see it."""
+
 
 @dataclass(frozen=True)
 class OwnedScope:
@@ -72,6 +75,10 @@ class OwnedScope:
             found.append(Condition(self._unrouted()))
         return found
 
+    def place(self) -> tuple[str, str]:
+        """Its own."""
+        return f'{self.row}."{self.owner}"', f'{self.row}."{self.territory}"'
+
     def _unrouted(self) -> str:
         return f'({self.row}."{self.owner}" IS NULL AND {self.row}."{self.territory}" IS NULL)'
 
@@ -101,6 +108,11 @@ class ParentScope:
         """Always the one condition: such rows are listed parent by parent."""
         return None
 
+    def place(self) -> tuple[str, str]:
+        """The parent's."""
+        parent = f'FROM "{self.table}" AS parent WHERE parent.id = t."{self.reference}"'
+        return f"(SELECT parent.owner_id {parent})", f"(SELECT parent.territory_id {parent})"
+
 
 @dataclass(frozen=True)
 class TerritoryScope:
@@ -118,6 +130,10 @@ class TerritoryScope:
         """Always the one condition: there are few such rows."""
         return None
 
+    def place(self) -> tuple[str, str]:
+        """The territory alone."""
+        return "NULL::uuid", f't."{self.territory}"'
+
 
 @dataclass(frozen=True)
 class OpenScope:
@@ -130,3 +146,7 @@ class OpenScope:
     def branches(self, actor: Actor) -> list[Condition] | None:
         """Always the one condition."""
         return None
+
+    def place(self) -> None:
+        """Nowhere: everybody sees it."""
+        return

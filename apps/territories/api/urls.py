@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.territories.api.access import AccessExplanation
 from apps.territories.api.territories import (
     TerritoryCollection,
     TerritoryConflicts,
@@ -10,6 +11,7 @@ from apps.territories.api.territories import (
 )
 
 urlpatterns = [
+    path("access/explain", AccessExplanation.as_view()),
     path("territories", TerritoryCollection.as_view()),
     path("territories/match", TerritoryMatch.as_view()),
     path("territories/conflicts", TerritoryConflicts.as_view()),
