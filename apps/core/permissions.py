@@ -61,6 +61,6 @@ def require(actor: Actor, permission: str) -> None:
         )
 
 
-VIEW_SYSTEM = declare("system:read", "See jobs, events and deliveries", roles=MANAGERS)
+VIEW_SYSTEM = declare("system:read", "See jobs, events and deliveries", roles=ADMINS)
 EXPLAIN_ACCESS = declare("access:explain", "Ask why somebody can see a row", roles=ADMINS)
 MANAGE_SYSTEM = declare("system:manage", "Retry events and cancel jobs of others", roles=ADMINS)

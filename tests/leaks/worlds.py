@@ -1,0 +1,161 @@
+"""Two territories that know nothing of each other, and people of every role in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.core.files.base import ContentFile
+
+from apps.core.actors import Actor
+from apps.forecasts.models import ForecastSubmission
+from apps.forecasts.services.submissions import submit_forecast
+from apps.leads.services.imports import request_import
+from apps.leads.services.merging import merge_leads
+from apps.territories.models import Territory
+from apps.users.models import Role, User
+from tests.factories.accounts import AccountFactory, ContactFactory
+from tests.factories.forecasts import this_quarter
+from tests.factories.leads import LeadFactory
+from tests.factories.opportunities import make_deal
+from tests.factories.territories import TerritoryFactory, TerritoryMemberFactory
+from tests.factories.users import UserFactory, actor_of
+
+UNLIMITED = {"requests_per_minute": 1_000_000, "requests_per_second": 1_000_000}
+ROLES = (Role.SALES_REP, Role.SALES_MANAGER, Role.READ_ONLY, Role.INTEGRATION)
+
+
+@dataclass
+class World:
+    """A territory with its people and rows.
+
+    Attributes:
+        word: stands in every text of the world and nowhere else.
+        amount: of every deal of the world and no other.
+        ids: of every row that only the world's people may know of.
+    """
+
+    word: str
+    amount: Decimal
+    territory: Territory
+    people: dict[str, User]
+    leads: list[Any] = field(default_factory=list)
+    accounts: list[Any] = field(default_factory=list)
+    ids: set[UUID] = field(default_factory=set)
+
+    @property
+    def secrets(self) -> set[str]:
+        """What nobody else may be shown."""
+        return {self.word, str(self.amount), *(str(one) for one in self.ids)}
+
+    @property
+    def rows(self) -> int:
+        """More than the rows of any kind."""
+        return len(self.leads) + 10
+
+
+def make_world(word: str, *, leads: int, amount: str) -> World:
+    """A world with so many leads."""
+    territory = TerritoryFactory(name=f"{word} territory")
+    people = {
+        role: UserFactory(role=role, name=f"Colleague {role} {word[:2]}", **UNLIMITED)
+        for role in ROLES
+    }
+    for role, person in people.items():
+        TerritoryMemberFactory(
+            territory=territory,
+            user=person,
+            role="manager" if role == Role.SALES_MANAGER else "rep",
+        )
+    User.objects.filter(pk=people[Role.SALES_REP].pk).update(manager=people[Role.SALES_MANAGER])
+    Territory.objects.filter(pk=territory.pk).update(owner=people[Role.SALES_MANAGER])
+    world = World(word, Decimal(amount), territory, people)
+    _fill(world, leads)
+    world.ids |= {territory.pk, *(one.pk for one in (*world.leads, *world.accounts))}
+    return world
+
+
+def _fill(world: World, leads: int) -> None:
+    rep = world.people[Role.SALES_REP]
+    world.leads = [_lead(world, rep, number) for number in range(leads)]
+    world.accounts = [
+        AccountFactory(
+            name=f"{world.word} customer {number}",
+            domain=f"{world.word}{number}.example",
+            owner=rep,
+            territory=world.territory,
+        )
+        for number in range(3)
+    ]
+    for account in world.accounts:
+        contact = ContactFactory(
+            account=account,
+            name=f"{world.word} buyer",
+            email=f"buyer@{account.domain}",
+        )
+        deal = make_deal(
+            account=account,
+            name=f"{world.word} deal",
+            amount=world.amount,
+            owner=rep,
+            next_step=f"{world.word} call",
+            notes=f"{world.word} notes",
+        )
+        world.ids |= {contact.pk, deal.pk}
+    actor = actor_of(rep)
+    _submit(world, actor)
+    _merge(world, actor, rep)
+    _import(world, actor_of(world.people[Role.SALES_MANAGER]))
+
+
+def _lead(world: World, rep: User, number: int) -> Any:
+    email = f"{world.word}.{number}@{world.word}.example"
+    return LeadFactory(
+        owner=rep,
+        territory=world.territory,
+        first_name=world.word,
+        last_name=f"{world.word}son",
+        email=email,
+        email_key=email,
+        company=f"{world.word} corporation",
+        company_key=f"{world.word} corporation",
+        status=("new", "contacted", "qualified")[number % 3],
+        metadata={"note": world.word},
+    )
+
+
+def _submit(world: World, actor: Actor) -> None:
+    submit_forecast(
+        period=this_quarter().key,
+        forecast_type="commit",
+        amount=world.amount,
+        territory_id=world.territory.pk,
+        notes=f"{world.word} call",
+        actor=actor,
+    )
+    world.ids |= set(
+        ForecastSubmission.objects.filter(territory=world.territory).values_list("pk", flat=True)
+    )
+
+
+def _merge(world: World, actor: Actor, rep: User) -> None:
+    duplicate = _lead(world, rep, 999)
+    merge = merge_leads(
+        survivor_id=world.leads[0].pk, duplicate_ids=[duplicate.pk], values={}, actor=actor
+    )
+    world.ids |= {merge.pk, duplicate.pk}
+
+
+def _import(world: World, actor: Actor) -> None:
+    text = f"email,company\nnobody,{world.word} import\n"
+    lead_import = request_import(
+        file=ContentFile(text.encode()),
+        filename=f"{world.word}.csv",
+        mapping={"columns": {"email": "email"}, "constants": {"source": "file"}},
+        mode="apply",
+        match_on="email",
+        actor=actor,
+    )
+    world.ids |= {lead_import.pk, lead_import.job_id}
