@@ -28,6 +28,18 @@ class Kind(TextChoices):
     LOST = "lost"
 
 
+class CanonicalStage(TextChoices):
+    """The stages of the default pipeline (sales-core, Opportunities), which every other pipeline's
+    stages can be likened to."""
+
+    DISCOVERY = "discovery"
+    QUALIFICATION = "qualification"
+    PROPOSAL = "proposal"
+    NEGOTIATION = "negotiation"
+    CLOSED_WON = "closed_won"
+    CLOSED_LOST = "closed_lost"
+
+
 class Category(TextChoices):
     """How a deal counts in a forecast."""
 
@@ -90,6 +102,29 @@ class StageRule:
         if self.kind == Kind.LOST and "loss_reason" not in self.required_fields:
             return (*self.required_fields, "loss_reason")
         return self.required_fields
+
+
+_LIKENED_FROM = (
+    (90, CanonicalStage.NEGOTIATION),
+    (50, CanonicalStage.PROPOSAL),
+    (40, CanonicalStage.QUALIFICATION),
+    (0, CanonicalStage.DISCOVERY),
+)
+
+
+def canonical_stage(stage: StageRule) -> CanonicalStage:
+    """The stage of the default pipeline that a stage is or comes nearest to.
+
+    A stage of the same name is that one; a closed one is won or lost; any other is the furthest
+    whose probability it reaches.
+    """
+    if stage.key in CanonicalStage.values:
+        return CanonicalStage(stage.key)
+    if stage.kind == Kind.WON:
+        return CanonicalStage.CLOSED_WON
+    if stage.kind == Kind.LOST:
+        return CanonicalStage.CLOSED_LOST
+    return next(likened for least, likened in _LIKENED_FROM if stage.probability >= least)
 
 
 @dataclass(frozen=True)

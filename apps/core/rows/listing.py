@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -97,6 +97,11 @@ class Listing:
         """The rows' table."""
         return self.model._meta.db_table
 
+    @cached_property
+    def detail_names(self) -> frozenset[str]:
+        """The fields that are shown only when a single row is asked for."""
+        return frozenset(one.name for one in self.fields if one.detail)
+
     def page(self, actor: Actor, query: Query, *, count: bool = True) -> Page:
         """The rows within reach that match, one page of them. Raises NotAllowed, InvalidInput."""
         require(actor, self.read)
@@ -104,11 +109,8 @@ class Listing:
         narrowed = self._narrowed(query.filters, actor)
         columns = self._columns(actor.permissions, actor.is_system, False)
         place = self._after(query.cursor, ordering, descending)
-        # One descent per person and territory pays where their index has the order, and no word
-        # search has found the rows already.
-        branches = None
-        if ordering.name == "created_at" and "search" not in query.filters:
-            branches = self.scope.branches(actor)
+        # One descent per person and territory, unless a word search has found the rows already.
+        branches = None if "search" in query.filters else self.scope.branches(actor)
         keys, parameters = self._keys(
             actor, narrowed, place, ordering, descending, branches, query.limit + 1, query.offset
         )
@@ -134,19 +136,25 @@ class Listing:
 
     def one(self, actor: Actor, row_id: UUID) -> dict[str, Any]:
         """A single row within reach, with all its fields. Raises NotAllowed, NotFound."""
+        found = self.with_ids(actor, [row_id], detail=True)
+        if not found:
+            raise NotFound
+        return found[0]
+
+    def with_ids(
+        self, actor: Actor, ids: Sequence[UUID | str], *, detail: bool = False
+    ) -> list[dict[str, Any]]:
+        """Those of some rows that are within reach, in no particular order. Raises NotAllowed."""
         require(actor, self.read)
-        columns = self._columns(actor.permissions, actor.is_system, True)
-        reach = self.scope.condition(actor)
+        columns = self._columns(actor.permissions, actor.is_system, detail)
+        reach = self.scope.condition_by_key(actor)
         with connection.cursor() as cursor:
             cursor.execute(
                 f'SELECT {columns.select}, NULL FROM "{self.table}" AS t {self.joins} '
-                f"WHERE t.id = %s AND {self.condition} AND {reach.sql}",
-                [row_id, *reach.parameters],
+                f"WHERE t.id = ANY(%s::uuid[]) AND {self.condition} AND {reach.sql}",
+                [list(map(str, ids)), *reach.parameters],
             )
-            found = cursor.fetchall()
-        if not found:
-            raise NotFound
-        return columns.assemble(found)[0]
+            return columns.assemble(cursor.fetchall())
 
     def ids(self, actor: Actor, filters: Mapping[str, str], *, limit: int) -> list[UUID]:
         """The ids of all rows within reach that match, in key order, at most `limit`."""
