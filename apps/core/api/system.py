@@ -17,6 +17,7 @@ from apps.core.api.envelope import json_response
 from apps.core.cache import shared_cache
 from apps.core.jobs import cancel_job, job_visible_to
 from apps.core.models import Job
+from apps.core.partitions import troubles
 
 
 class JobAnswer(serializers.Serializer):
@@ -74,9 +75,15 @@ def _valkey() -> None:
         raise ConnectionError
 
 
+def _months() -> None:
+    if troubles():
+        raise LookupError
+
+
 _COMPONENTS: dict[str, tuple[Callable[[], None], bool]] = {
     "database": (_database, True),
     "valkey": (_valkey, False),
+    "months": (_months, False),
 }
 
 
