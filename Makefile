@@ -10,7 +10,7 @@ GRAPHQL = docs/api/schema.graphql
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help run test check check-django bench format schema shell manage lock image clean requirements
+.PHONY: help run test check check-django bench format schema commands shell manage lock image clean requirements
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
@@ -48,6 +48,9 @@ format: requirements  ## Format the code and order the imports
 schema: requirements  ## Write the API descriptions to docs/api
 	$(MANAGE) spectacular --validate --fail-on-warn --file $(SCHEMA)
 	$(MANAGE) graphql_schema --out $(GRAPHQL)
+
+commands: requirements  ## Write the table of commands and doors to docs/commands.md
+	$(BIN)/python -m tests.architecture.test_commands
 
 shell: requirements  ## Open a Python shell in the project
 	@$(MANAGE) shell

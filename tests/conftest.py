@@ -15,6 +15,7 @@ from apps.core.actors import Actor, system_actor
 from apps.core.cache import shared_cache
 from apps.core.journal import deliver
 from apps.core.rows.totals import forget_totals
+from apps.opportunities.selectors import forget_pipelines
 from apps.territories.fields import TERRITORY_NAMES
 from apps.territories.selectors import forget_reach
 from apps.users.fields import USER_NAMES
@@ -27,7 +28,7 @@ from tests.factories.users import PASSWORD, UserFactory, actor_of
 def _nothing_remembered() -> None:
     """Caches of one test never answer another, nor those of a parallel worker."""
     shared_cache.keep_apart(f"{uuid4()}:")
-    for forget in (forget_totals, forget_reach, forget_standings):
+    for forget in (forget_totals, forget_reach, forget_standings, forget_pipelines):
         forget()
     for names in (USER_NAMES, TERRITORY_NAMES):
         names.forget()

@@ -1,6 +1,12 @@
 """What is refused about accounts."""
 
+from __future__ import annotations
+
+from uuid import UUID
+
 from apps.core.errors import Conflict, RuleBroken
+
+ELSEWHERE = "duplicate_elsewhere"
 
 
 class AccountDomainTaken(Conflict):
@@ -13,8 +19,29 @@ class AccountDomainTaken(Conflict):
 class AccountElsewhere(Conflict):
     """An account with the same domain exists outside of the actor's reach."""
 
-    reason = "duplicate_elsewhere"
+    reason = ELSEWHERE
     message = "Somebody else already looks after an account with this domain."
+
+
+class AccountKnown(Conflict):
+    """A row of a file would double an account; `account_id` names the one within reach."""
+
+    reason = "account_known"
+    message = "There already is such an account."
+
+    @classmethod
+    def of(cls, account_id: UUID, *, is_visible: bool) -> AccountKnown:
+        """The refusal: it names the other account only to somebody who may see it."""
+        if is_visible:
+            return cls(account_id=account_id)
+        return cls("Somebody else already looks after such an account.", reason=ELSEWHERE)
+
+
+class AccountInUse(Conflict):
+    """Deals, contacts or daughters would be left without their account."""
+
+    reason = "account_in_use"
+    message = "Something refers to the account by now, such as a deal or a contact."
 
 
 class AccountTreeLoops(RuleBroken):

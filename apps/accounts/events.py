@@ -71,3 +71,21 @@ class ContactChanged:
     account_id: UUID
     contact_id: UUID
     changed: tuple[str, ...]
+
+
+@event("contact.deleted", topic=TOPIC, about="account_id")
+@dataclass(frozen=True, kw_only=True)
+class ContactRemoved:
+    """Somebody is not to be talked to any more."""
+
+    account_id: UUID
+    contact_id: UUID
+
+
+@event("contact.restored", topic=TOPIC, about="account_id")
+@dataclass(frozen=True, kw_only=True)
+class ContactRestored:
+    """A contact came back from the bin."""
+
+    account_id: UUID
+    contact_id: UUID

@@ -69,6 +69,7 @@ CONTACTS = Listing(
     name="contacts",
     model=Contact,
     read=READ_ACCOUNT,
+    condition='t."deleted_at" IS NULL',
     scope=ParentScope("accounts_account", "account_id"),
     fields=(
         Field("id"),

@@ -10,7 +10,8 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from apps.accounts.querysets import AccountQuerySet, ContactQuerySet
-from apps.core.models import Binnable, Record
+from apps.core.imports.models import ImportedFile, ImportedRow
+from apps.core.models import Binnable, Job
 from apps.core.money import CurrencyField, MoneyField
 from apps.core.querysets import BinManager
 from apps.territories.models import AssignmentPeriod, Territory
@@ -97,6 +98,15 @@ class Account(Binnable):
                 fields=["account_key"], name="account_by_key", condition=Q(deleted_at=None)
             ),
             GinIndex(fields=["search_vector"], name="account_words"),
+            # Imports ask for a thousand ids after each thousand rows: no list of what waits to be
+            # indexed, which every one of these questions would read.
+            GinIndex(
+                fields=["external_ids"],
+                name="account_external_ids",
+                opclasses=["jsonb_path_ops"],
+                fastupdate=False,
+                condition=Q(deleted_at=None),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -127,7 +137,7 @@ class Account(Binnable):
         return self.name
 
 
-class Contact(Record):
+class Contact(Binnable):
     """A person to talk to at an account. `email_key` is the normalised address."""
 
     class Type(models.TextChoices):
@@ -149,7 +159,7 @@ class Contact(Record):
         null=True, blank=True, help_text="To marketing; empty until the person was asked."
     )
 
-    objects: ClassVar = ContactQuerySet.as_manager()
+    objects: ClassVar = BinManager.from_queryset(ContactQuerySet)()
 
     class Meta:
         indexes = [
@@ -158,11 +168,20 @@ class Contact(Record):
         ]
         constraints = [
             models.UniqueConstraint(
-                "account", "type", "email_key", name="contact_once", condition=~Q(email_key="")
+                "account",
+                "type",
+                "email_key",
+                name="contact_once",
+                condition=Q(deleted_at=None) & ~Q(email_key=""),
             ),
             models.CheckConstraint(
                 condition=Q(type__in=("primary", "billing", "technical", "other")),
                 name="contact_type_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(deleted_at=None, deleted_by_id=None)
+                | Q(deleted_at__isnull=False, deleted_by_id__isnull=False),
+                name="contact_deleted_by_somebody",
             ),
         ]
 
@@ -179,3 +198,33 @@ class AccountAssignment(AssignmentPeriod):
 
     class Meta:
         constraints = [AssignmentPeriod.one_at_a_time("account_one_at_a_time")]
+
+
+class AccountImport(ImportedFile):
+    """A file of accounts."""
+
+    class MatchOn(models.TextChoices):
+        DOMAIN = "domain"
+        EXTERNAL_ID = "external_id"
+        NAME = "name"
+
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="account_import")
+    undo_job = models.OneToOneField(
+        Job, null=True, blank=True, on_delete=models.PROTECT, related_name="undone_account_import"
+    )
+    match_on = models.CharField(max_length=20, choices=MatchOn)
+
+
+class AccountImportRow(ImportedRow):
+    """What became of one line of a file of accounts."""
+
+    file_field = "account_import"
+    record_field = "account_id"
+
+    account_import = models.ForeignKey(
+        AccountImport, on_delete=models.CASCADE, related_name="rows", db_index=False
+    )
+    account_id = models.UUIDField(null=True)
+
+    class Meta:
+        indexes = ImportedRow.indexes("account_import")

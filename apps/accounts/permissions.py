@@ -10,3 +10,5 @@ ASSIGN_ACCOUNT = declare(
 DELETE_ACCOUNT = declare(
     "account:delete", "Put accounts into the bin and restore them", roles=MANAGERS
 )
+IMPORT_ACCOUNT = declare("account:import", "Import files of accounts and undo it", roles=MANAGERS)
+EXPORT_ACCOUNT = declare("account:export", "Export lists of accounts", roles=SELLERS)

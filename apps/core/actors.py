@@ -45,6 +45,14 @@ class Reach:
         return digest.hexdigest()
 
     @cached_property
+    def _people(self) -> frozenset[UUID]:
+        return frozenset(self.user_ids)
+
+    @cached_property
+    def _places(self) -> frozenset[UUID]:
+        return frozenset(self.territory_ids)
+
+    @cached_property
     def user_array(self) -> str:
         """The people as PostgreSQL writes an array: one parameter, made once."""
         return _array_of(self.user_ids)
@@ -58,8 +66,8 @@ class Reach:
         """Whether a row with this owner and territory can be seen."""
         return (
             self.everything
-            or (owner_id is not None and owner_id in self.user_ids)
-            or (territory_id is not None and territory_id in self.territory_ids)
+            or owner_id in self._people
+            or territory_id in self._places
             or (self.unrouted and owner_id is None and territory_id is None)
         )
 

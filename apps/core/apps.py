@@ -7,9 +7,12 @@ class CoreConfig(AppConfig):
     verbose_name = "System"
 
     def ready(self) -> None:
-        from apps.core import querysets  # noqa: F401  registers the lookup `any`
+        # They declare what others look up.
+        from apps.core import idempotency, querysets  # noqa: F401
+        from apps.core.imports import retention  # noqa: F401
 
         # Every app's declarations and subscribers are known before the first request.
         autodiscover_modules("permissions")
         autodiscover_modules("events")
         autodiscover_modules("handlers")
+        autodiscover_modules("services.retention")

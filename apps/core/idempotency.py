@@ -19,9 +19,9 @@ from django.utils import timezone
 from apps.core.errors import Conflict
 from apps.core.identifiers import new_id
 from apps.core.models import IdempotencyKey
+from apps.core.retention import Due, Rows, forgets
 
 CLAIM_LASTS = timedelta(seconds=15)
-KEPT_FOR = timedelta(days=2)
 
 
 class InProgress(Conflict):
@@ -105,7 +105,7 @@ def give_back(*, claim: Claim) -> None:
     IdempotencyKey.objects.filter(pk=claim.id, claimed_until=claim.until, status=None).delete()
 
 
-def forget_old_keys() -> int:
-    """Drop keys after two days; returns how many."""
-    old = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
-    return old.delete()[0]
+@forgets("core.idempotency_keys", "Keys under which clients repeat a request", days=2)
+def old_keys(before: datetime) -> Due:
+    """Keys that no client comes back with."""
+    return Rows(IdempotencyKey.objects.filter(created_at__lt=before))

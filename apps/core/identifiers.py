@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -10,3 +11,10 @@ from uuid_utils.compat import uuid7
 def new_id() -> UUID:
     """A new time-ordered identifier."""
     return uuid7()
+
+
+def made_at(identifier: UUID) -> datetime | None:
+    """When an identifier was made; None where it does not say."""
+    if identifier.version != 7:
+        return None
+    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)

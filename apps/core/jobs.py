@@ -17,11 +17,12 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Exists, ForeignObjectRel, OuterRef
 from django.utils import timezone
 
 from apps.core.actors import Actor
@@ -30,6 +31,7 @@ from apps.core.events import event
 from apps.core.journal import publish
 from apps.core.models import Job
 from apps.core.permissions import MANAGE_SYSTEM
+from apps.core.retention import Due, Rows, forgets
 
 log = logging.getLogger(__name__)
 
@@ -175,3 +177,14 @@ def stalled_jobs() -> list[UUID]:
             updated_at__lt=timezone.now() - STALLED_AFTER,
         ).values_list("pk", flat=True)
     )
+
+
+@forgets("core.jobs", "Long work that has ended", days=90)
+def old_jobs(before: datetime) -> Due:
+    """Jobs that ended, unless something that is still kept refers to them."""
+    ended = Job.objects.filter(status__in=Job.ENDED, finished_at__lt=before)
+    for relation in Job._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ForeignObjectRel):
+            referring = relation.related_model._base_manager
+            ended = ended.exclude(Exists(referring.filter(**{relation.field.name: OuterRef("pk")})))
+    return Rows(ended)

@@ -12,22 +12,31 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from apps.core.actors import Actor
-from apps.core.errors import NotFound
+from apps.core.errors import NotFound, RuleBroken
 from apps.core.events import from_payload, kind_of, to_records
+from apps.core.identifiers import made_at
+from apps.core.models import BusinessEvent, EventDelivery
+from apps.core.partitions import bounds_of, detach_month, kept_by, month_of, months_of
 from apps.core.poke import poke
+from apps.core.retention import Due, Rows, forgets
 
 log = logging.getLogger(__name__)
 
 LANES = 16
 ATTEMPTS = 10
 LONGEST_WAIT_SECONDS = 15 * 60
+JOURNAL = kept_by(BusinessEvent)
+# Ids are made by the application, moments by the database.
+CLOCKS_DIFFER_BY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -93,10 +102,10 @@ WITH incoming AS (
          actor_id, door, correlation_id)
     SELECT event_id, name, version, topic, aggregate_id, payload, %s, %s, %s
     FROM incoming ORDER BY position
-    RETURNING sequence, name, aggregate_id
+    RETURNING sequence, occurred_at, name, aggregate_id
 )
-INSERT INTO core_eventdelivery (event_sequence, subscriber, aggregate_id, lane)
-SELECT sequence, subscriber, aggregate_id,
+INSERT INTO core_eventdelivery (event_sequence, occurred_at, subscriber, aggregate_id, lane)
+SELECT sequence, occurred_at, subscriber, aggregate_id,
        abs(hashtextextended(aggregate_id::text, 0) %% %s)
 FROM happened JOIN unnest(%s::text[], %s::text[]) AS listening(name, subscriber) USING (name)
 """
@@ -136,16 +145,20 @@ def publish(*happened: object, actor: Actor) -> None:
 
 
 _CLAIM = """
-SELECT d.id, d.attempts, d.aggregate_id, e.payload::text,
-       e.sequence, e.event_id, e.name, e.occurred_at, e.actor_id, e.correlation_id
-FROM core_eventdelivery d JOIN core_businessevent e ON e.sequence = d.event_sequence
-WHERE d.subscriber = %s AND d.lane = %s AND d.dead_at IS NULL
-  AND d.aggregate_id NOT IN (
+SELECT id, attempts, aggregate_id, event_sequence, occurred_at FROM core_eventdelivery
+WHERE subscriber = %s AND lane = %s AND dead_at IS NULL
+  AND aggregate_id NOT IN (
       SELECT aggregate_id FROM core_eventdelivery
       WHERE subscriber = %s AND lane = %s AND dead_at IS NULL
         AND attempts > 0 AND available_at > clock_timestamp())
-ORDER BY d.event_sequence
+ORDER BY event_sequence
 LIMIT %s
+"""
+
+# A join would look into every month of the journal: the planner can't know which are meant.
+_TOLD = """
+SELECT sequence, event_id, name, payload::text, occurred_at, actor_id, correlation_id
+FROM core_businessevent WHERE occurred_at BETWEEN %s AND %s AND sequence = ANY(%s)
 """
 
 _WAITING_LANES = """
@@ -213,22 +226,39 @@ def _claim(subscriber: Subscriber, lane: int) -> list[_Claimed]:
     """The next batch of a lane. What can't be read any more is put off like any failure."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [subscriber.name, lane, subscriber.name, lane, subscriber.batch])
-        rows = cursor.fetchall()
+        waiting = cursor.fetchall()
+        told = _told(cursor, waiting)
     claimed = []
     unreadable: set[UUID] = set()
-    for delivery_id, attempts, aggregate_id, payload, sequence, event_id, name, *origin in rows:
+    for delivery_id, attempts, aggregate_id, sequence, _ in waiting:
         if aggregate_id in unreadable:
             continue
         try:
-            happened = from_payload(name, payload)
+            recorded = _recorded(told.get(sequence))
         except Exception as failure:
             log.exception("event %s can't be read", sequence)
             unreadable.add(aggregate_id)
             _put_off(delivery_id, attempts, failure)
             continue
-        recorded = Recorded(sequence, event_id, name, happened, *origin)
         claimed.append(_Claimed(delivery_id, attempts, aggregate_id, recorded))
     return claimed
+
+
+def _told(cursor: Any, waiting: Sequence[tuple[Any, ...]]) -> dict[int, tuple[Any, ...]]:
+    """The rows of the journal that deliveries are about, by sequence."""
+    if not waiting:
+        return {}
+    moments = [occurred_at for *_, occurred_at in waiting]
+    sequences = [sequence for *_, sequence, _ in waiting]
+    cursor.execute(_TOLD, [min(moments), max(moments), sequences])
+    return {row[0]: row for row in cursor.fetchall()}
+
+
+def _recorded(row: tuple[Any, ...] | None) -> Recorded:
+    if row is None:
+        raise LookupError("The journal does not hold the event.")
+    sequence, event_id, name, payload, *origin = row
+    return Recorded(sequence, event_id, name, from_payload(name, payload), *origin)
 
 
 def _forget(claimed: Iterable[_Claimed]) -> None:
@@ -278,14 +308,71 @@ def replay(*, event_sequence: int, subscriber: str) -> None:
         raise NotFound(f"Nobody called {subscriber} listens.", reason="subscriber_not_found")
     with connection.cursor() as cursor:
         cursor.execute(
-            """INSERT INTO core_eventdelivery (event_sequence, subscriber, aggregate_id, lane)
-               SELECT sequence, %s, aggregate_id,
+            """INSERT INTO core_eventdelivery
+                   (event_sequence, occurred_at, subscriber, aggregate_id, lane)
+               SELECT sequence, occurred_at, %s, aggregate_id,
                       abs(hashtextextended(aggregate_id::text, 0) %% %s)
                FROM core_businessevent WHERE sequence = %s
                ON CONFLICT (event_sequence, subscriber)
                DO UPDATE SET attempts = 0, dead_at = NULL, error = '',
+                             occurred_at = excluded.occurred_at,
                              available_at = clock_timestamp()""",
             [subscriber, LANES, event_sequence],
         )
         if not cursor.rowcount:
             raise NotFound(f"There is no event {event_sequence}.", reason="event_not_found")
+
+
+def history_of(record_id: UUID) -> QuerySet[BusinessEvent]:
+    """What happened to a record, newest first. Nothing did before it had its id."""
+    events = BusinessEvent.objects.filter(aggregate_id=record_id).order_by("-sequence")
+    made = made_at(record_id)
+    return events if made is None else events.filter(occurred_at__gte=made - CLOCKS_DIFFER_BY)
+
+
+@dataclass(frozen=True)
+class _Months:
+    """Months of the journal that have been kept long enough."""
+
+    months: list[date]
+
+    def count(self) -> int:
+        return len(self.months)
+
+    def forget(self) -> int:
+        return sum(bool(detach_journal_month(month)) for month in self.months)
+
+
+@forgets("core.journal", "Months of the journal; they are detached, not dropped", days=None)
+def old_months(before: datetime) -> Due:
+    """Months that are over and of which nobody has anything to hear any more."""
+    over = [month for month in months_of(JOURNAL) if month_of(month, later=1) <= before.date()]
+    return _Months([month for month in over if not _is_waited_for(month)])
+
+
+@transaction.atomic
+def detach_journal_month(month: date) -> str:
+    """Take a month out of the journal; its table stays for whoever archives it.
+
+    Returns the table. Raises NotFound, RuleBroken.
+    """
+    if month not in months_of(JOURNAL):
+        raise NotFound(f"The journal has no month {month:%Y-%m}.", reason="month_not_found")
+    if month_of(month, later=1) > timezone.now().date():
+        raise RuleBroken("The month is not over.", reason="month_not_over")
+    if _is_waited_for(month):
+        raise RuleBroken(
+            "Somebody has still to hear events of that month.", reason="month_waited_for"
+        )
+    return detach_month(JOURNAL, month)
+
+
+def _is_waited_for(month: date) -> bool:
+    first, end = bounds_of(month)
+    return EventDelivery.objects.filter(occurred_at__gte=first, occurred_at__lt=end).exists()
+
+
+@forgets("core.dead_deliveries", "Events that a subscriber could not hear", days=None)
+def old_dead_deliveries(before: datetime) -> Due:
+    """Deliveries that were given up, and that nobody replayed."""
+    return Rows(EventDelivery.objects.filter(dead_at__lt=before))

@@ -1,15 +1,16 @@
-"""Writing new rows as they stand: one INSERT for a few, COPY for many.
+"""Whole rows as they stand: inserted, locked and changed by statements that are worked out once.
 
-The ORM compiles an INSERT anew for every call, which for a wide row costs more than it takes
-PostgreSQL to write it. Here the columns of a model are worked out once.
+The ORM compiles every statement anew, which for a wide row costs more than it takes PostgreSQL to
+carry it out. Here the columns of a model are worked out once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 import orjson
 from django.db import connection, models
@@ -18,6 +19,7 @@ from django.db import connection, models
 WORTH_COPYING = 20
 
 Reader = Callable[[models.Model], Any]
+Row = TypeVar("Row", bound=models.Model)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,85 @@ def insert_rows(model: type[models.Model], rows: Sequence[models.Model]) -> None
             places = ", ".join([shape.placeholders] * len(rows))
             values = [value for row in rows for value in shape.values(row)]
             cursor.execute(f"INSERT INTO {shape.target} VALUES {places}", values)
+
+
+def lock_rows(model: type[Row], ids: Iterable[UUID]) -> list[Row]:
+    """The rows with these ids, locked in key order until the transaction ends.
+
+    All of them, those in the bin included, and whoever asks: reach is up to the caller.
+    """
+    lock = _lock_of(model)
+    with connection.cursor() as cursor:
+        cursor.execute(lock.sql, [list(ids)])
+        found = cursor.fetchall()
+    return [model.from_db(connection.alias, lock.names, lock.converted(row)) for row in found]
+
+
+@dataclass(frozen=True)
+class _Lock:
+    """How rows of a model are read to be changed. Generated columns stay in the database."""
+
+    sql: str
+    names: frozenset[str]
+    converters: tuple[tuple[int, Callable[..., Any]], ...]
+
+    def converted(self, values: Sequence[Any]) -> list[Any]:
+        """The values as the model's attributes hold them."""
+        found = list(values)
+        for place, convert in self.converters:
+            found[place] = convert(found[place], None, connection)
+        return found
+
+
+@cache
+def _lock_of(model: type[models.Model]) -> _Lock:
+    fields = [field for field in model._meta.concrete_fields if not field.generated]
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    return _Lock(
+        sql=f'SELECT {columns} FROM "{model._meta.db_table}" '
+        "WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE",
+        names=frozenset(field.attname for field in fields),
+        converters=tuple(
+            (place, field.from_db_value)
+            for place, field in enumerate(fields)
+            if hasattr(field, "from_db_value")
+        ),
+    )
+
+
+def update_rows(rows: Sequence[models.Model], names: Iterable[str]) -> None:
+    """Write some attributes of rows that exist, each row's own values, in one statement."""
+    if not rows:
+        return
+    model = type(rows[0])
+    fields = [_attributes(model)[name] for name in names]
+    columns = [f'"{field.column}"' for field in fields]
+    values = [
+        [field.get_db_prep_save(getattr(row, field.attname), connection) for row in rows]
+        for field in (model._meta.pk, *fields)
+    ]
+    table = f'"{model._meta.db_table}"'
+    with connection.cursor() as cursor:
+        if len(rows) == 1:
+            setting = ", ".join(f"{one} = %s" for one in columns)
+            (key,), *others = values
+            cursor.execute(
+                f"UPDATE {table} SET {setting} WHERE id = %s",
+                [*(value for (value,) in others), key],
+            )
+            return
+        setting = ", ".join(f"{one} = v.{one}" for one in columns)
+        arrays = ", ".join(f"%s::{one.db_type(connection)}[]" for one in (model._meta.pk, *fields))
+        cursor.execute(
+            f"UPDATE {table} AS t SET {setting} "
+            f"FROM unnest({arrays}) AS v(id, {', '.join(columns)}) WHERE t.id = v.id",
+            values,
+        )
+
+
+@cache
+def _attributes(model: type[models.Model]) -> dict[str, Any]:
+    return {field.attname: field for field in model._meta.concrete_fields}
 
 
 @cache

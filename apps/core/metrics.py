@@ -1,8 +1,13 @@
-"""Counters that the kernel owns; every app keeps its own beside its services."""
+"""Counters and gauges that the kernel owns; every app keeps its own beside its services."""
 
 from __future__ import annotations
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 errors_answered = Counter("salesplatform_errors", "Requests refused or failed, by code", ["code"])
 requests_limited = Counter("salesplatform_requests_limited", "Requests beyond their rate limit")
+partition_troubles = Gauge(
+    "salesplatform_partition_troubles",
+    "Months that are missing, and tables with rows that wait for theirs",
+    multiprocess_mode="mostrecent",
+)

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.identifiers import new_id
+from apps.core.partitions import by_month
 
 
 class Record(models.Model):
@@ -38,11 +39,13 @@ class Binnable(Record):
         return self.deleted_at is not None
 
 
+@by_month("occurred_at", unique=("event_id",))
 class BusinessEvent(models.Model):
     """Something that happened: the journal. Written with the change itself, never altered.
 
     One row is audit trail, outbox and webhook source. `sequence` is taken while the aggregate is
-    locked, so within one aggregate it is the order in which things happened.
+    locked, so within one aggregate it is the order in which things happened. Whoever looks for an
+    event says when it happened, as far as it is known: only those months are looked at.
     """
 
     sequence = models.BigAutoField(primary_key=True)
@@ -72,10 +75,12 @@ class EventDelivery(models.Model):
     """An event that a subscriber has still to hear; the row goes when it has.
 
     A delivery that keeps failing is kept with `dead_at` set until somebody replays it.
+    `occurred_at` is the event's: with it the journal is looked up in one month.
     """
 
     id = models.BigAutoField(primary_key=True)
     event_sequence = models.BigIntegerField()
+    occurred_at = models.DateTimeField(db_default=Now())
     subscriber = models.CharField(max_length=120)
     aggregate_id = models.UUIDField()
     lane = models.SmallIntegerField()
@@ -206,3 +211,29 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class RetentionRule(Record):
+    """For how many days something is kept, from a moment on; without days, for good.
+
+    The latest rule in effect counts. `set_by_id` is who said so.
+    """
+
+    LONGEST = 36_500
+
+    name = models.CharField(max_length=100)
+    days = models.IntegerField(null=True, blank=True)
+    effective_from = models.DateTimeField()
+    set_by_id = models.UUIDField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("name", "effective_from", name="retention_rule_once"),
+            models.CheckConstraint(
+                condition=models.Q(days=None) | models.Q(days__gte=1, days__lte=36_500),
+                name="retention_rule_days",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.days or 'for good'}"

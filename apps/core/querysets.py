@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.core.actors import Actor
+from apps.core.loading import lock_rows
 
 
 @models.UUIDField.register_lookup
@@ -48,6 +49,16 @@ class ScopedQuerySet(models.QuerySet):
             within |= Q(owner_id=None, territory_id=None)
         return self.filter(within)
 
+    def one_visible_to(self, actor: Actor, row_id: UUID) -> Any:
+        """The row with this id if the actor sees it, else None; judged when it is found, as
+        `BinManager.lock_visible_to` does."""
+        row: Any = self.filter(pk=row_id).first()
+        if row is None or not actor.reach.includes(
+            owner_id=row.owner_id, territory_id=row.territory_id
+        ):
+            return None
+        return row
+
     def lock(self) -> Self:
         """The rows, locked against other changes until the transaction ends, in key order."""
         return self.select_for_update(of=("self",)).order_by("pk")
@@ -59,6 +70,24 @@ class ScopedQuerySet(models.QuerySet):
 
 class BinManager(models.Manager):
     """Leaves out what lies in the bin; `with_bin()` brings it back."""
+
+    def lock_visible_to(
+        self, actor: Actor, ids: Iterable[UUID], *, in_bin: bool = False
+    ) -> dict[UUID, Any]:
+        """The rows with these ids that the actor sees, by id, locked in key order until the
+        transaction ends.
+
+        The same rows as `visible_to` finds. They are found by key alone and judged once they are
+        locked: to plan a condition on hundreds of people and territories costs more than it takes
+        to change a row.
+        """
+        locked: list[Any] = lock_rows(self.model, ids)
+        return {
+            row.pk: row
+            for row in locked
+            if row.is_in_bin is in_bin
+            and actor.reach.includes(owner_id=row.owner_id, territory_id=row.territory_id)
+        }
 
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(deleted_at=None)

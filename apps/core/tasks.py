@@ -5,9 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from celery import shared_task
+from django.utils import timezone
 
-from apps.core.idempotency import forget_old_keys
 from apps.core.jobs import run_job, stalled_jobs
+from apps.core.metrics import partition_troubles
+from apps.core.partitions import prepare_months, troubles
+from apps.core.retention import forget_what_is_due
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -24,6 +27,13 @@ def resume_stalled_jobs() -> None:
 
 
 @shared_task(ignore_result=True)
-def forget_old_idempotency_keys() -> None:
-    """Drop the keys of POSTs that no client repeats any more."""
-    forget_old_keys()
+def make_months_ahead() -> None:
+    """Give the tables that are kept by month their next months, and tell what is not in order."""
+    prepare_months()
+    partition_troubles.set(len(troubles()))
+
+
+@shared_task(ignore_result=True)
+def forget_what_is_old() -> None:
+    """Drop what the kernel has kept long enough."""
+    forget_what_is_due("core", now=timezone.now())

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.core.actors import system_actor
+from apps.core.retention import forget_what_is_due
 from apps.forecasts.services.computation import request_nightly_forecast
 
 
@@ -13,3 +14,9 @@ from apps.forecasts.services.computation import request_nightly_forecast
 def compute_nightly_forecasts() -> None:
     """Have the night's forecasts computed; every further call on the same day is harmless."""
     request_nightly_forecast(now=timezone.now(), actor=system_actor(door="clock"))
+
+
+@shared_task(ignore_result=True)
+def forget_what_is_old() -> None:
+    """Drop the forecasts that have been kept long enough."""
+    forget_what_is_due("forecasts", now=timezone.now())

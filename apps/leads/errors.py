@@ -58,9 +58,3 @@ class LeadsNotMergeable(RuleBroken):
     """These leads can't be merged."""
 
     reason = "leads_not_mergeable"
-
-
-class ImportNotUndoable(RuleBroken):
-    """The import has not ended, wrote nothing, or was undone before."""
-
-    reason = "import_not_undoable"

@@ -81,5 +81,3 @@ LEADS = Listing(
         Ordering("score", 't."score"', Kind.WHOLE_NUMBER),
     ),
 )
-
-EXPORTED = tuple(one.name for one in LEADS.fields if not one.detail)

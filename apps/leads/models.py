@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from apps.core.imports.models import ImportedFile, ImportedRow
 from apps.core.models import Binnable, Job, Record
 from apps.core.money import CurrencyField, MoneyField
 from apps.core.querysets import BinManager
@@ -19,6 +20,8 @@ from apps.users.models import User
 
 PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
 LIVE = Q(deleted_at=None, merged_into=None)
+# What lists are filtered and ordered by most: answered from the index, without the rows.
+_ASKED_FOR = ("score", "status", "merged_into")
 
 
 class Lead(Binnable):
@@ -118,12 +121,14 @@ class Lead(Binnable):
             ),
             models.Index(
                 fields=["owner", "-created_at", "-id"],
-                name="lead_by_owner",
+                include=_ASKED_FOR,
+                name="lead_owned",
                 condition=Q(deleted_at=None),
             ),
             models.Index(
                 fields=["territory", "-created_at", "-id"],
-                name="lead_by_territory",
+                include=_ASKED_FOR,
+                name="lead_placed",
                 condition=Q(deleted_at=None),
             ),
             models.Index(
@@ -211,7 +216,9 @@ class Lead(Binnable):
 class LeadAssignment(AssignmentPeriod):
     """Who a lead belonged to, and when."""
 
-    record = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="assignments")
+    record = models.ForeignKey(
+        Lead, on_delete=models.CASCADE, related_name="assignments", db_index=False
+    )
 
     class Meta:
         constraints = [AssignmentPeriod.one_at_a_time("lead_assignment_one_at_a_time")]
@@ -231,12 +238,8 @@ class LeadMerge(Record):
         return f"{len(self.merged_ids)} into {self.survivor_id}"
 
 
-class LeadImport(Record):
-    """A file of leads: what it is, how it is read, and how far it has come (`job`)."""
-
-    class Mode(models.TextChoices):
-        DRY_RUN = "dry_run"
-        APPLY = "apply"
+class LeadImport(ImportedFile):
+    """A file of leads."""
 
     class MatchOn(models.TextChoices):
         EMAIL = "email"
@@ -246,66 +249,17 @@ class LeadImport(Record):
     undo_job = models.OneToOneField(
         Job, null=True, blank=True, on_delete=models.PROTECT, related_name="undone_lead_import"
     )
-    filename = models.CharField(max_length=255)
-    file = models.CharField(max_length=500)
-    columns = models.JSONField()
-    mapping = models.JSONField()
-    mode = models.CharField(max_length=20, choices=Mode)
     match_on = models.CharField(max_length=20, choices=MatchOn)
-    created = models.IntegerField(default=0)
-    updated = models.IntegerField(default=0)
-    skipped = models.IntegerField(default=0)
-    failed = models.IntegerField(default=0)
-
-    def __str__(self) -> str:
-        return self.filename
-
-    @property
-    def status(self) -> str:
-        """The job's status; an undone import says so."""
-        return Job.Status.UNDONE if self.is_undone else self.job.status
-
-    @property
-    def is_undone(self) -> bool:
-        """Whether undoing it came to its end."""
-        return self.undo_job is not None and self.undo_job.status in (
-            Job.Status.COMPLETED,
-            Job.Status.COMPLETED_WITH_ERRORS,
-        )
 
 
-class LeadImportRow(models.Model):
-    """What became of one line of a file: what undo and the report of failed rows read."""
+class LeadImportRow(ImportedRow):
+    """What became of one line of a file of leads."""
 
-    class Outcome(models.TextChoices):
-        CREATED = "created"
-        UPDATED = "updated"
-        SKIPPED = "skipped"
-        FAILED = "failed"
+    file_field = "lead_import"
+    record_field = "lead_id"
 
-    id = models.BigAutoField(primary_key=True)
     lead_import = models.ForeignKey(LeadImport, on_delete=models.CASCADE, related_name="rows")
-    line = models.IntegerField()
-    outcome = models.CharField(max_length=10, choices=Outcome)
     lead_id = models.UUIDField(null=True)
-    version = models.IntegerField(null=True)
-    values_before = models.JSONField(null=True)
-    values = models.JSONField(null=True)
-    errors = models.JSONField(null=True)
 
     class Meta:
-        indexes = [
-            models.Index(
-                fields=["lead_import", "line"],
-                name="lead_import_failed",
-                condition=Q(outcome="failed"),
-            ),
-            models.Index(
-                fields=["lead_import", "id"],
-                name="lead_import_written",
-                condition=Q(outcome__in=("created", "updated")),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.outcome}"
+        indexes = ImportedRow.indexes("lead_import")

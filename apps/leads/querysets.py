@@ -30,6 +30,14 @@ class LeadQuerySet(ScopedQuerySet):
         """Those that were not folded into another lead."""
         return self.filter(merged_into=None)
 
+    def from_origins(self, origins: Iterable[tuple[str, str]]) -> Self:
+        """Those with one of these source systems and one of these external ids."""
+        sources, external_ids = zip(*origins, strict=True)
+        # Stated as the index states it: of a long list PostgreSQL does not see that none is empty.
+        return self.exclude(external_id="").filter(
+            external_source__in=set(sources), external_id__in=set(external_ids)
+        )
+
     def older_than(self, *, days: int) -> Self:
         """Those captured more than so many days ago."""
         return self.filter(created_at__lt=timezone.now() - timedelta(days=days))

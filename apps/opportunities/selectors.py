@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from cachetools import TTLCache
+from cachetools import TTLCache, cached
+from cachetools.keys import hashkey
 from django.conf import settings
 from django.db import connection
 
@@ -29,40 +30,71 @@ from apps.opportunities.rules import (
     share_in_percent,
 )
 
+# A change of a pipeline is noticed by every process within this time.
+NOTICED_WITHIN_SECONDS = 5
+
 _STAGES = """
-SELECT p.id, p.key, s.id, s.key, s.position, s.kind, s.probability, s.forecast_category,
-       s.expected_days, s.required_fields, s.forward
+SELECT p.is_active, p.is_default, p.id, p.key, s.id, s.key, s.position, s.kind, s.probability,
+       s.forecast_category, s.expected_days, s.required_fields, s.forward
 FROM opportunities_pipeline p JOIN opportunities_stage s ON s.pipeline_id = p.id
-WHERE {wanted}
 ORDER BY p.id, s.position
 """
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """Every pipeline as the rules see it."""
+
+    processes: dict[UUID, Process]
+    active: dict[str, Process]
+    default: Process | None
+
+
+_compilation: TTLCache[Hashable, _Compiled] = TTLCache(1, NOTICED_WITHIN_SECONDS)
+
+
 def processes(pipeline_ids: Collection[UUID]) -> dict[UUID, Process]:
     """Some pipelines as the rules see them."""
-    return _compiled("p.id = ANY(%s)", list(pipeline_ids)) if pipeline_ids else {}
+    known = _compiled().processes
+    if not known.keys() >= set(pipeline_ids):
+        forget_pipelines()
+        known = _compiled().processes
+    return {one: known[one] for one in pipeline_ids}
 
 
 def process_named(key: str | None) -> Process:
     """The pipeline new deals go through: the one asked for, or the default. Raises InvalidInput."""
-    wanted = "p.key = %s" if key else "p.is_default = %s"
-    found = _compiled(f"p.is_active AND {wanted}", key or True)
-    if not found:
+    found = _compiled().active.get(key) if key else _compiled().default
+    if found is None:
+        forget_pipelines()
+        found = _compiled().active.get(key) if key else _compiled().default
+    if found is None:
         raise InvalidInput.field("pipeline", "There is no such pipeline.")
-    return next(iter(found.values()))
+    return found
 
 
-def _compiled(wanted: str, value: Any) -> dict[UUID, Process]:
+def forget_pipelines() -> None:
+    """Compile the pipelines anew in this process."""
+    _compilation.clear()
+
+
+@cached(_compilation, key=lambda: hashkey("pipelines"))
+def _compiled() -> _Compiled:
     with connection.cursor() as cursor:
-        cursor.execute(_STAGES.format(wanted=wanted), [value] * wanted.count("%s"))
+        cursor.execute(_STAGES)
         rows = cursor.fetchall()
-    stages: dict[tuple[UUID, str], list[StageRule]] = defaultdict(list)
-    for pipeline_id, pipeline_key, *facts in rows:
-        stages[pipeline_id, pipeline_key].append(StageRule(*facts))
-    return {
-        pipeline_id: Process(pipeline_id, key, tuple(found))
-        for (pipeline_id, key), found in stages.items()
-    }
+    stages: dict[tuple[Any, ...], list[StageRule]] = defaultdict(list)
+    for is_active, is_default, pipeline_id, key, *facts in rows:
+        stages[is_active, is_default, pipeline_id, key].append(StageRule(*facts))
+    compiled = [
+        (is_active, is_default, Process(pipeline_id, key, tuple(found)))
+        for (is_active, is_default, pipeline_id, key), found in stages.items()
+    ]
+    return _Compiled(
+        processes={one.pipeline_id: one for _, _, one in compiled},
+        active={one.key: one for is_active, _, one in compiled if is_active},
+        default=next((one for _, is_default, one in compiled if is_default), None),
+    )
 
 
 _known_stages: TTLCache[str, bool] = TTLCache(1_000, 60)
@@ -87,9 +119,10 @@ def canonical_stage_of(key: str) -> CanonicalStage:
 
 def canonical_stages() -> dict[str, CanonicalStage]:
     """Every stage of any pipeline by its key, with the canonical stage it is like."""
+    forget_pipelines()
     found = {
         stage.key: canonical_stage(stage)
-        for process in _compiled("p.id IS NOT NULL", None).values()
+        for process in _compiled().processes.values()
         for stage in process.stages
     }
     _likened.update(found)
@@ -184,14 +217,18 @@ _BRANCH = """
     WHERE deleted_at IS NULL AND kind = 'open'
       AND expected_close_date BETWEEN %(first)s AND %(last)s AND {condition}
 """
+# Few probabilities occur, so deals are added up by probability first and weighted afterwards.
 _SUMMARY = """
-SELECT d.stage_key, d.currency, count(*), sum(d.amount), sum(d.amount * d.probability),
-       avg(d.probability)::float8,
-       count(*) FILTER (WHERE d.expected_close_date < %(today)s),
-       coalesce(sum(d.amount) FILTER (WHERE d.expected_close_date < %(today)s), 0),
-       coalesce(sum(d.amount * d.probability)
-                FILTER (WHERE d.expected_close_date < %(today)s), 0)
-FROM ({reach}) AS d
+SELECT d.stage_key, d.currency, sum(d.deals)::bigint, sum(d.total),
+       sum(d.total * d.probability),
+       (sum(d.deals * d.probability) / sum(d.deals))::float8,
+       coalesce(sum(d.deals) FILTER (WHERE d.is_overdue), 0)::bigint,
+       coalesce(sum(d.total) FILTER (WHERE d.is_overdue), 0),
+       coalesce(sum(d.total * d.probability) FILTER (WHERE d.is_overdue), 0)
+FROM (SELECT stage_key, currency, probability, expected_close_date < %(today)s AS is_overdue,
+             count(*) AS deals, sum(amount) AS total
+      FROM ({reach}) AS deal
+      GROUP BY stage_key, currency, probability, is_overdue) AS d
 LEFT JOIN (SELECT key, min(position) AS position FROM opportunities_stage GROUP BY key) AS s
        ON s.key = d.stage_key
 GROUP BY d.stage_key, d.currency, s.position

@@ -14,11 +14,12 @@ from uuid import UUID
 from apps.catalog.models import Product
 from apps.core.actors import Actor, become
 from apps.core.errors import Refusal
+from apps.core.imports.requests import request_import
 from apps.core.jobs import run_job
 from apps.core.periods import organisation_today
 from apps.forecasts.services.computation import compute_forecasts
 from apps.leads.models import Lead, LeadImport
-from apps.leads.services.imports import request_import
+from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.lifecycle import move_lead
 from apps.opportunities.services.conversion import convert_lead
 from apps.opportunities.services.stages import move_opportunity
@@ -75,6 +76,7 @@ def tell_story(*, actor: Actor, say: Say) -> None:
 
 def _import(actor: Actor) -> LeadImport:
     lead_import = request_import(
+        LEAD_IMPORTS,
         file=io.BytesIO(lead_file()),
         filename="trade-fair.csv",
         mapping=MAPPING,

@@ -139,9 +139,21 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.core.tasks.resume_stalled_jobs",
         "schedule": timedelta(minutes=1),
     },
-    "forget old idempotency keys": {
-        "task": "apps.core.tasks.forget_old_idempotency_keys",
+    "months ahead": {
+        "task": "apps.core.tasks.make_months_ahead",
+        "schedule": crontab(hour=2, minute=50),
+    },
+    "forget what is old: system": {
+        "task": "apps.core.tasks.forget_what_is_old",
         "schedule": crontab(hour=3, minute=10),
+    },
+    "forget what is old: people": {
+        "task": "apps.users.tasks.forget_what_is_old",
+        "schedule": crontab(hour=3, minute=15),
+    },
+    "forget what is old: forecasts": {
+        "task": "apps.forecasts.tasks.forget_what_is_old",
+        "schedule": crontab(hour=3, minute=20),
     },
 }
 
@@ -204,6 +216,8 @@ SPECTACULAR_SETTINGS = {
         "JobStatus": "apps.core.models.Job.Status",
         "TerritoryType": "apps.territories.models.Territory.Type",
         "ContactType": "apps.accounts.models.Contact.Type",
+        "ImportModeAsked": "apps.core.api.imports.MODES",
+        "ImportMode": "apps.core.imports.models.ImportedFile.Mode",
         "ResultStatus": [("done", "done"), ("refused", "refused")],
     },
 }

@@ -1,4 +1,4 @@
-"""A file of leads, from the choice of the file to taking it all back."""
+"""A file of leads or accounts, from the choice of the file to taking it all back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from apps.accounts.models import Account, AccountImport
 from apps.leads.models import Lead, LeadImport
 from apps.users.models import User
 from tests.back_office.conftest import Office
@@ -117,3 +118,39 @@ def test_is_for_those_with_the_right_and_shows_others_imports_to_nobody_else(
         reverse("admin:leads_leadimport_failed_rows", args=[lead_import.pk]),
     ]
     assert [of_rep.get(one).status_code for one in addresses] == [403] * 4
+
+
+def test_a_file_of_accounts_takes_the_same_way(
+    manager: User, rep: User, office: Office, deliver_events: Callable[[], int]
+) -> None:
+    client = office(manager)
+    file = b"Company,Website,CRM\nOxford Press,press.oxford.example,7\nNobody,nonsense,8\n"
+    add = reverse("admin:accounts_accountimport_add")
+
+    preview = client.post(reverse("admin:accounts_accountimport_preview"), {"file": uploaded(file)})
+    assert [target for _, target, _ in preview.context["mapped"]] == ["name", "domain", ""]
+    assert [one.name for one in preview.context["asked"]] == ["currency", "country"]
+
+    answers = {
+        "column": ["Company", "Website", "CRM"],
+        "target": ["name", "domain", "external_ids."],
+        "country": "gb",
+        "match_on": "domain",
+        "mode": "apply",
+    }
+    client.post(add, {**answers, "file": uploaded(file)})
+    assert b"Imports of accounts in progress" in client.get(reverse("admin:index")).content
+    deliver_events()
+    imported = AccountImport.objects.get()
+    assert (imported.created, imported.failed) == (1, 1)
+    account = Account.objects.get()
+    assert (account.name, account.country, account.external_ids) == (
+        "Oxford Press",
+        "GB",
+        {"CRM": "7"},
+    )
+
+    client.post(reverse("admin:accounts_accountimport_operation_undo", args=[imported.pk]))
+    deliver_events()
+    assert not Account.objects.exists()
+    assert office(rep).get(add).status_code == 403

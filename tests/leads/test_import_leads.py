@@ -7,10 +7,10 @@ import json
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.core.imports import engine as imports
 from apps.core.jobs import run_job
 from apps.core.models import BusinessEvent, Job
 from apps.leads.models import Lead, LeadImport, LeadImportRow
-from apps.leads.services import imports
 from apps.users.models import Role
 from tests.factories.leads import LeadFactory
 from tests.factories.users import UserFactory

@@ -10,9 +10,10 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 
 from apps.core.actors import Actor
+from apps.core.imports.requests import request_import
 from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.services.submissions import submit_forecast
-from apps.leads.services.imports import request_import
+from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.merging import merge_leads
 from apps.territories.models import Territory
 from apps.users.models import Role, User
@@ -151,6 +152,7 @@ def _merge(world: World, actor: Actor, rep: User) -> None:
 def _import(world: World, actor: Actor) -> None:
     text = f"email,company\nnobody,{world.word} import\n"
     lead_import = request_import(
+        LEAD_IMPORTS,
         file=ContentFile(text.encode()),
         filename=f"{world.word}.csv",
         mapping={"columns": {"email": "email"}, "constants": {"source": "file"}},

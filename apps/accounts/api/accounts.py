@@ -9,16 +9,20 @@ from rest_framework import serializers
 
 from apps.accounts.fields import ACCOUNTS
 from apps.accounts.models import Account
+from apps.accounts.rules import LONGEST_EXTERNAL_ID, LONGEST_SYSTEM, MOST_SYSTEMS
 from apps.accounts.services.accounts import (
     change_account,
     delete_account,
     open_account,
     restore_account,
 )
+from apps.accounts.services.bulk import BULK_OPERATIONS
 from apps.core.actors import Actor
 from apps.core.api.bodies import Body, Currency, Identifier, Money, Text, WholeNumber
+from apps.core.api.bulk import JobReceipt, ResultsAnswer, RowsBody, answer_in_bulk
 from apps.core.api.endpoint import Endpoint, listed, operation, shown, version_asked_for
 from apps.core.api.schema import row_serializer
+from apps.core.bulk import AT_MOST
 
 TAGS = ("accounts",)
 
@@ -26,17 +30,17 @@ TAGS = ("accounts",)
 class ExternalIds(serializers.DictField):
     """The company's id in other systems, by the system's name."""
 
-    MOST = 50
-
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(child=Text(max_length=255), **kwargs)
+        super().__init__(child=Text(max_length=LONGEST_EXTERNAL_ID), **kwargs)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         if not isinstance(data, dict):
             raise serializers.ValidationError("Give an object.")
-        if len(data) > self.MOST or any(not 0 < len(system) <= 50 for system in data):
+        too_long = any(not 0 < len(system) <= LONGEST_SYSTEM for system in data)
+        if too_long or len(data) > MOST_SYSTEMS:
             raise serializers.ValidationError(
-                f"Give at most {self.MOST} systems, with names of up to 50 characters."
+                f"Give at most {MOST_SYSTEMS} systems, with names of up to {LONGEST_SYSTEM} "
+                "characters."
             )
         return super().to_internal_value(data)
 
@@ -133,3 +137,48 @@ class AccountRestoration(Endpoint):
     @operation(summary="Take an account out of the bin", answer=AccountReceipt, tags=TAGS)
     def post(self, actor: Actor, account_id: UUID) -> dict[str, Any]:
         return receipt(restore_account(account_id=account_id, actor=actor))
+
+
+class AccountBulkAssignBody(RowsBody):
+    """Which accounts go where."""
+
+    territory_id = Identifier(required=False)
+    owner_id = Identifier(required=False)
+    reason = Text(max_length=255, required=False, allow_blank=True, default="")
+
+
+class AccountBulkRestoreBody(Body):
+    """Which accounts come back; a filter finds none in the bin."""
+
+    ids = serializers.ListField(child=Identifier(), allow_empty=False, max_length=AT_MOST)
+
+
+def _bulk(name: str, summary: str, body: type[Body]) -> Any:
+    def post(self: Endpoint, actor: Actor, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return answer_in_bulk(BULK_OPERATIONS[name], actor, body)
+
+    return operation(
+        summary=summary,
+        body=body,
+        answer=ResultsAnswer,
+        other_answers={202: JobReceipt},
+        tags=TAGS,
+    )(post)
+
+
+class AccountBulkAssignment(Endpoint):
+    """`/accounts/bulk-assign`."""
+
+    post = _bulk("assign", "Give many accounts to a territory or person", AccountBulkAssignBody)
+
+
+class AccountBulkDeletion(Endpoint):
+    """`/accounts/bulk-delete`."""
+
+    post = _bulk("delete", "Put many accounts into the bin", RowsBody)
+
+
+class AccountBulkRestoration(Endpoint):
+    """`/accounts/bulk-restore`."""
+
+    post = _bulk("restore", "Take many accounts out of the bin", AccountBulkRestoreBody)

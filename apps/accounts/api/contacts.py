@@ -9,7 +9,12 @@ from rest_framework import serializers
 
 from apps.accounts.fields import ACCOUNTS, CONTACTS
 from apps.accounts.models import Contact
-from apps.accounts.services.contacts import add_contact, change_contact
+from apps.accounts.services.contacts import (
+    add_contact,
+    change_contact,
+    remove_contact,
+    restore_contact,
+)
 from apps.core.actors import Actor
 from apps.core.api.bodies import Body, Flag, Text
 from apps.core.api.endpoint import Endpoint, listed, operation
@@ -36,12 +41,22 @@ class ContactChange(ContactFacts):
 
 
 class ContactReceipt(serializers.Serializer):
-    """A contact that was added."""
+    """A contact that was added or restored."""
 
     id = serializers.UUIDField()
     account_id = serializers.UUIDField()
     type = serializers.CharField()
     created_at = serializers.DateTimeField()
+
+
+def contact_receipt(contact: Contact) -> dict[str, Any]:
+    """What tells that a contact was added or restored."""
+    return {
+        "id": contact.pk,
+        "account_id": contact.account_id,
+        "type": contact.type,
+        "created_at": contact.created_at,
+    }
 
 
 class ContactCollection(Endpoint):
@@ -59,13 +74,7 @@ class ContactCollection(Endpoint):
         summary="Add a contact", body=ContactFacts, answer=ContactReceipt, status=201, tags=TAGS
     )
     def post(self, actor: Actor, account_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
-        contact = add_contact(account_id=account_id, **body, actor=actor)
-        return {
-            "id": contact.pk,
-            "account_id": contact.account_id,
-            "type": contact.type,
-            "created_at": contact.created_at,
-        }
+        return contact_receipt(add_contact(account_id=account_id, **body, actor=actor))
 
 
 class ContactItem(Endpoint):
@@ -82,3 +91,17 @@ class ContactItem(Endpoint):
     ) -> dict[str, Any]:
         change_contact(account_id=account_id, contact_id=contact_id, **body, actor=actor)
         return CONTACTS.one(actor, contact_id)
+
+    @operation(summary="Put a contact into the bin", status=204, tags=TAGS)
+    def delete(self, actor: Actor, account_id: UUID, contact_id: UUID) -> None:
+        remove_contact(account_id=account_id, contact_id=contact_id, actor=actor)
+
+
+class ContactRestoration(Endpoint):
+    """`/accounts/{account_id}/contacts/{contact_id}/restore`."""
+
+    @operation(summary="Take a contact out of the bin", answer=ContactReceipt, tags=TAGS)
+    def post(self, actor: Actor, account_id: UUID, contact_id: UUID) -> dict[str, Any]:
+        return contact_receipt(
+            restore_contact(account_id=account_id, contact_id=contact_id, actor=actor)
+        )

@@ -1,1 +1,1 @@
-"""What happens to accounts: opened, changed, handed over, deleted, and the people there."""
+"""What happens to accounts: opened, imported, changed, handed over, deleted, and to contacts."""

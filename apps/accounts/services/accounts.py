@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from apps.accounts import rules
@@ -20,17 +21,47 @@ from apps.accounts.errors import (
 from apps.accounts.events import AccountChanged, AccountDeleted, AccountOpened, AccountRestored
 from apps.accounts.fields import ACCOUNTS
 from apps.accounts.models import Account
-from apps.accounts.permissions import DELETE_ACCOUNT, WRITE_ACCOUNT
-from apps.accounts.services.assignment import Place, begin_period, first_place, hand_over
+from apps.accounts.permissions import ASSIGN_ACCOUNT, DELETE_ACCOUNT, WRITE_ACCOUNT
+from apps.accounts.querysets import AccountQuerySet
+from apps.accounts.services.assignment import (
+    Handover,
+    Place,
+    begin_periods,
+    check_owner,
+    check_place,
+    check_territory,
+    first_place,
+    hand_over,
+    note_handovers,
+)
 from apps.core.actors import Actor
-from apps.core.errors import InvalidInput, NotFound, StaleVersion
+from apps.core.bulk import RowResult
+from apps.core.errors import InvalidInput, NotFound, Refusal, StaleVersion
 from apps.core.journal import publish
 from apps.core.permissions import require
 from apps.core.places import country_code
 from apps.territories.models import AssignmentPeriod
 from apps.territories.rules import folded
 
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Change = Callable[[Account], Sequence[object]]
 
+
+def _looking_again(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Do it once more when an import took the domain between our look and our write."""
+
+    @wraps(command)
+    def twice(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return command(*args, **kwargs)
+        except IntegrityError:
+            return command(*args, **kwargs)
+
+    return twice
+
+
+@_looking_again
 @transaction.atomic
 def open_account(
     *,
@@ -61,21 +92,24 @@ def open_account(
         place = Place(place.owner_id, place.territory_id, cause, place.reason)
     account.owner_id, account.territory_id = place.owner_id, place.territory_id
     account.save(force_insert=True)
-    begin_period(account, place, actor=actor)
-    publish(
-        AccountOpened(
-            account_id=account.pk,
-            name=account.name,
-            domain=account.domain,
-            owner_id=account.owner_id,
-            territory_id=account.territory_id,
-            parent_account_id=account.parent_account_id,
-        ),
-        actor=actor,
-    )
+    begin_periods([account], [place], cause=place.cause, actor=actor)
+    publish(opened(account), actor=actor)
     return account
 
 
+def opened(account: Account) -> AccountOpened:
+    """What others hear of a new account."""
+    return AccountOpened(
+        account_id=account.pk,
+        name=account.name,
+        domain=account.domain,
+        owner_id=account.owner_id,
+        territory_id=account.territory_id,
+        parent_account_id=account.parent_account_id,
+    )
+
+
+@_looking_again
 @transaction.atomic
 def change_account(
     *, account_id: UUID, actor: Actor, version: int | None = None, **facts: Any
@@ -102,12 +136,24 @@ def change_account(
         facts.pop("territory_id", account.territory_id),
         AssignmentPeriod.Cause.MANUAL,
     )
-    changed = (*_apply(account, facts, actor), *hand_over(account, place, actor=actor))
-    _keep(account, changed, actor)
+    changed = _apply(account, facts, actor)
+    check_place(place, of=account, actor=actor)
+    if handover := hand_over(account, place, actor=actor):
+        changed += handover.changed
+        note_handovers([handover], cause=place.cause, actor=actor)
+        publish(handover.told, actor=actor)
+    if changed:
+        account.version += 1
+        account.save()
+        publish(told_of_change(account, changed), actor=actor)
     return account
 
 
-@transaction.atomic
+def told_of_change(account: Account, changed: Sequence[str]) -> AccountChanged:
+    """What others hear of a changed account."""
+    return AccountChanged(account_id=account.pk, version=account.version, changed=tuple(changed))
+
+
 def reassign_account(
     *,
     account_id: UUID,
@@ -115,66 +161,163 @@ def reassign_account(
     owner_id: UUID | None = None,
     territory_id: UUID | None = None,
     reason: str = "",
-    cause: str = AssignmentPeriod.Cause.MANUAL,
 ) -> Account:
-    """Hand an account to another person, another territory or both; what is left out stays.
-
-    Raises NotFound, NotAllowed, InvalidInput, TerritoryInactive, AccountOutOfReach.
-    """
-    account = account_in_hand(account_id, actor=actor)
-    place = Place(owner_id or account.owner_id, territory_id or account.territory_id, cause, reason)
-    _keep(account, hand_over(account, place, actor=actor), actor)
-    return account
-
-
-@transaction.atomic
-def delete_account(*, account_id: UUID, actor: Actor) -> Account:
-    """Put an account into the bin, for thirty days. Raises NotFound, NotAllowed."""
-    account = account_in_hand(account_id, actor=actor)
-    require(actor, DELETE_ACCOUNT)
-    account.deleted_at = timezone.now()
-    account.deleted_by_id = actor.id
-    account.version += 1
-    account.save(update_fields=["deleted_at", "deleted_by_id", "version", "updated_at"])
-    publish(
-        AccountDeleted(
-            account_id=account.pk, owner_id=account.owner_id, territory_id=account.territory_id
-        ),
+    """Hand one account over. Raises as `reassign_accounts`, and NotFound, AccountOutOfReach."""
+    (result,) = reassign_accounts(
+        ids=[account_id],
+        owner_id=owner_id,
+        territory_id=territory_id,
+        reason=reason,
         actor=actor,
     )
-    return account
+    if result.refusal:
+        raise result.refusal
+    return Account.objects.get(pk=account_id)
 
 
 @transaction.atomic
+def reassign_accounts(
+    *,
+    ids: Sequence[UUID],
+    owner_id: UUID | str | None = None,
+    territory_id: UUID | str | None = None,
+    reason: str = "",
+    actor: Actor,
+) -> list[RowResult]:
+    """Hand accounts to another person, another territory or both; what is left out stays.
+
+    Args:
+        ids: the accounts.
+        owner_id: who gets them.
+        territory_id: where they go.
+        reason: kept in the history.
+        actor: needs `account:assign`.
+
+    Raises:
+        NotAllowed, InvalidInput, TerritoryInactive; what else is refused is told per account.
+    """
+    require(actor, ASSIGN_ACCOUNT)
+    owner = check_owner(UUID(str(owner_id))) if owner_id else None
+    territory = check_territory(UUID(str(territory_id))) if territory_id else None
+    if owner is None and territory is None:
+        raise InvalidInput("Give a territory, a person or both.", reason="nowhere_to_assign")
+    cause = AssignmentPeriod.Cause.MANUAL
+    handovers: list[Handover] = []
+
+    def change(account: Account) -> Sequence[object]:
+        place = Place(owner or account.owner_id, territory or account.territory_id, cause, reason)
+        handover = hand_over(account, place, actor=actor)
+        if handover is None:
+            return []
+        handovers.append(handover)
+        account.version += 1
+        return [handover.told, told_of_change(account, handover.changed)]
+
+    results = _change_each(Account.objects.visible_to(actor), ids, change, actor)
+    note_handovers(handovers, cause=cause, actor=actor)
+    return results
+
+
+def delete_account(*, account_id: UUID, actor: Actor) -> None:
+    """Put one account into the bin. Raises NotFound, NotAllowed."""
+    (result,) = delete_accounts(ids=[account_id], actor=actor)
+    if result.refusal:
+        raise result.refusal
+
+
+@transaction.atomic
+def delete_accounts(*, ids: Sequence[UUID], actor: Actor) -> list[RowResult]:
+    """Put accounts into the bin, for thirty days. Raises NotAllowed."""
+    require(actor, DELETE_ACCOUNT)
+
+    def change(account: Account) -> Sequence[object]:
+        return [put_in_bin(account, actor)]
+
+    return _change_each(Account.objects.visible_to(actor), ids, change, actor)
+
+
+def put_in_bin(account: Account, actor: Actor) -> AccountDeleted:
+    """Mark a locked account as deleted, without saving it; answers with what others hear."""
+    account.deleted_at, account.deleted_by_id = timezone.now(), actor.id
+    account.version += 1
+    return AccountDeleted(
+        account_id=account.pk, owner_id=account.owner_id, territory_id=account.territory_id
+    )
+
+
 def restore_account(*, account_id: UUID, actor: Actor) -> Account:
-    """Take an account out of the bin.
+    """Take one account out of the bin. Raises NotFound and as `restore_accounts`."""
+    (result,) = restore_accounts(ids=[account_id], actor=actor)
+    if result.refusal:
+        raise result.refusal
+    return Account.objects.get(pk=account_id)
 
-    Raises NotFound, NotAllowed, TooLateToRestore, AccountDomainTaken, AccountElsewhere.
+
+@_looking_again
+@transaction.atomic
+def restore_accounts(*, ids: Sequence[UUID], actor: Actor) -> list[RowResult]:
+    """Take accounts out of the bin.
+
+    Raises NotAllowed; TooLateToRestore, AccountDomainTaken and AccountElsewhere are told per
+    account.
     """
-    account = (
-        Account.objects.with_bin()
-        .in_bin()
-        .visible_to(actor)
-        .select_for_update(of=("self",))
-        .filter(pk=account_id)
-        .first()
-    )
-    if account is None:
-        raise NotFound
     require(actor, DELETE_ACCOUNT)
-    if not rules.can_be_restored(account.deleted_at, timezone.now()):
-        raise TooLateToRestore
-    _check_domain(account, actor)
-    account.deleted_at = account.deleted_by_id = None
-    account.version += 1
-    account.save(update_fields=["deleted_at", "deleted_by_id", "version", "updated_at"])
-    publish(
-        AccountRestored(
-            account_id=account.pk, owner_id=account.owner_id, territory_id=account.territory_id
-        ),
-        actor=actor,
-    )
-    return account
+    restored: dict[str, UUID] = {}
+
+    def change(account: Account) -> Sequence[object]:
+        deleted_at = account.deleted_at
+        if deleted_at is None or not rules.can_be_restored(deleted_at, timezone.now()):
+            raise TooLateToRestore
+        _check_domain(account, actor)
+        if account.domain in restored:
+            raise AccountDomainTaken(account_id=restored[account.domain])
+        if account.domain:
+            restored[account.domain] = account.pk
+        account.deleted_at = account.deleted_by_id = None
+        account.version += 1
+        return [
+            AccountRestored(
+                account_id=account.pk,
+                owner_id=account.owner_id,
+                territory_id=account.territory_id,
+            )
+        ]
+
+    return _change_each(Account.objects.with_bin().in_bin().visible_to(actor), ids, change, actor)
+
+
+_CHANGEABLE = ("owner", "territory", "deleted_at", "deleted_by_id", "version", "updated_at")
+
+
+def _change_each(
+    rows: AccountQuerySet, ids: Sequence[UUID], change: Change, actor: Actor
+) -> list[RowResult]:
+    """Change accounts, locked in key order; a refused one leaves the others alone.
+
+    `change` puts the change on the row and answers with its events, none where nothing changes,
+    or raises a refusal.
+    """
+    locked = {account.pk: account for account in rows.with_ids(ids).lock()}
+    results: list[RowResult] = []
+    changed: list[Account] = []
+    told: list[object] = []
+    for account_id in ids:
+        try:
+            if account_id not in locked:
+                raise NotFound
+            heard = change(locked[account_id])
+        except Refusal as refusal:
+            results.append(RowResult(account_id, refusal))
+            continue
+        results.append(RowResult(account_id))
+        if heard:
+            locked[account_id].updated_at = timezone.now()
+            changed.append(locked[account_id])
+            told += heard
+    if changed:
+        Account.objects.with_bin().bulk_update(changed, _CHANGEABLE)
+    publish(*told, actor=actor)
+    return results
 
 
 def match_account(*, name: str, domain: str, actor: Actor) -> Account | None:
@@ -201,18 +344,6 @@ def account_in_hand(account_id: UUID, *, actor: Actor) -> Account:
     if account is None:
         raise NotFound
     return account
-
-
-def _keep(account: Account, changed: tuple[str, ...], actor: Actor) -> None:
-    """Save what changed as the next version, and tell."""
-    if not changed:
-        return
-    account.version += 1
-    account.save()
-    publish(
-        AccountChanged(account_id=account.pk, version=account.version, changed=changed),
-        actor=actor,
-    )
 
 
 def _apply(account: Account, facts: Mapping[str, Any], actor: Actor) -> tuple[str, ...]:

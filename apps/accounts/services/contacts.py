@@ -7,11 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
-from apps.accounts.errors import ContactKnown
-from apps.accounts.events import ContactAdded, ContactChanged
+from apps.accounts.errors import ContactKnown, TooLateToRestore
+from apps.accounts.events import (
+    ContactAdded,
+    ContactChanged,
+    ContactRemoved,
+    ContactRestored,
+)
 from apps.accounts.models import Contact
 from apps.accounts.permissions import WRITE_ACCOUNT
+from apps.accounts.rules import can_be_restored
 from apps.accounts.services.accounts import account_in_hand
 from apps.core.actors import Actor
 from apps.core.contact_points import normalised_email, normalised_phone
@@ -60,6 +67,43 @@ def change_contact(*, account_id: UUID, contact_id: UUID, actor: Actor, **facts:
             ContactChanged(account_id=account.pk, contact_id=contact.pk, changed=changed),
             actor=actor,
         )
+    return contact
+
+
+@transaction.atomic
+def remove_contact(*, account_id: UUID, contact_id: UUID, actor: Actor) -> None:
+    """Put somebody who is not to be talked to any more into the bin, for thirty days.
+
+    Raises NotFound, NotAllowed.
+    """
+    account = account_in_hand(account_id, actor=actor)
+    require(actor, WRITE_ACCOUNT)
+    contact = account.contacts.filter(pk=contact_id).first()
+    if contact is None:
+        raise NotFound
+    contact.deleted_at, contact.deleted_by_id = timezone.now(), actor.id
+    contact.save(update_fields=["deleted_at", "deleted_by_id", "updated_at"])
+    publish(ContactRemoved(account_id=account.pk, contact_id=contact.pk), actor=actor)
+
+
+@transaction.atomic
+def restore_contact(*, account_id: UUID, contact_id: UUID, actor: Actor) -> Contact:
+    """Take somebody at an account out of the bin.
+
+    Raises NotFound, NotAllowed, TooLateToRestore, ContactKnown.
+    """
+    account = account_in_hand(account_id, actor=actor)
+    require(actor, WRITE_ACCOUNT)
+    removed = Contact.objects.with_bin().in_bin().filter(account=account)
+    contact: Contact | None = removed.filter(pk=contact_id).first()
+    if contact is None or contact.deleted_at is None:
+        raise NotFound
+    if not can_be_restored(contact.deleted_at, timezone.now()):
+        raise TooLateToRestore
+    _check_known(contact)
+    contact.deleted_at = contact.deleted_by_id = None
+    contact.save(update_fields=["deleted_at", "deleted_by_id", "updated_at"])
+    publish(ContactRestored(account_id=account.pk, contact_id=contact.pk), actor=actor)
     return contact
 
 

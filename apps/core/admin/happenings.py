@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.core.admin.display import NOTHING, names_of_people, words
+from apps.core.journal import history_of
 from apps.core.models import BusinessEvent
 
 SHOWN = 30
@@ -29,7 +30,7 @@ class Happening:
 
 def happenings_of(row_id: Any) -> list[Happening]:
     """The latest events of a row, newest first."""
-    return told(BusinessEvent.objects.filter(aggregate_id=row_id).order_by("-sequence")[:SHOWN])
+    return told(history_of(UUID(str(row_id)))[:SHOWN])
 
 
 def told(events: Iterable[BusinessEvent]) -> list[Happening]:

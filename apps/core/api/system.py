@@ -17,6 +17,7 @@ from apps.core.api.envelope import json_response
 from apps.core.cache import shared_cache
 from apps.core.jobs import cancel_job, job_visible_to
 from apps.core.models import Job
+from apps.core.partitions import troubles
 from apps.core.rate_limits import rate_limiter
 
 
@@ -81,10 +82,16 @@ def _rate_limits() -> None:
         raise ConnectionError
 
 
+def _months() -> None:
+    if troubles():
+        raise LookupError
+
+
 _COMPONENTS: dict[str, tuple[Callable[[], None], bool]] = {
     "database": (_database, True),
     "valkey": (_valkey, False),
     "rate limits": (_rate_limits, False),
+    "months": (_months, False),
 }
 
 

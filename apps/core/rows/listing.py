@@ -129,11 +129,8 @@ class Listing:
         narrowed = self._narrowed(query.filters, actor)
         columns = self._columns(actor.permissions, actor.is_system, False)
         place = self._after(query.cursor, ordering, descending)
-        # One descent per person and territory pays where their index has the order, and no word
-        # search has found the rows already.
-        branches = None
-        if ordering.name == "created_at" and "search" not in query.filters:
-            branches = self.scope.branches(actor)
+        # One descent per person and territory, unless a word search has found the rows already.
+        branches = None if "search" in query.filters else self.scope.branches(actor)
         keys, parameters = self._keys(
             actor, narrowed, place, ordering, descending, branches, query.limit + 1, query.offset
         )
@@ -170,7 +167,7 @@ class Listing:
         """Those of some rows that are within reach, in no particular order. Raises NotAllowed."""
         require(actor, self.read)
         columns = self._columns(actor.permissions, actor.is_system, detail)
-        reach = self.scope.condition(actor)
+        reach = self.scope.condition_by_key(actor)
         with connection.cursor() as cursor:
             cursor.execute(
                 f'SELECT {columns.select}, NULL FROM "{self.table}" AS t {self.joins} '

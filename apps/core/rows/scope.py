@@ -32,6 +32,9 @@ class Scope(Protocol):
     def condition(self, actor: Actor) -> Condition:
         """The rows within reach."""
 
+    def condition_by_key(self, actor: Actor) -> Condition:
+        """The same for rows that are found by their keys."""
+
     def branches(self, actor: Actor) -> list[Condition] | None:
         """Conditions that each hold for a few index ranges and together for all rows within
         reach; None where the one condition is the better shape."""
@@ -50,12 +53,19 @@ class OwnedScope:
 
     def condition(self, actor: Actor) -> Condition:
         """The rows within reach, as arrays."""
-        reach = actor.reach
+        return self._within(actor.reach, "%s::uuid[]")
+
+    def condition_by_key(self, actor: Actor) -> Condition:
+        """The same arrays, which the planner can't look into: weighing hundreds of ids takes it
+        longer than finding the row."""
+        return self._within(actor.reach, "(SELECT %s::uuid[])::uuid[]")
+
+    def _within(self, reach: Reach, array: str) -> Condition:
         if reach.everything:
             return ALWAYS
         parts = [
-            f'{self.row}."{self.owner}" = ANY(%s::uuid[])',
-            f'{self.row}."{self.territory}" = ANY(%s::uuid[])',
+            f'{self.row}."{self.owner}" = ANY({array})',
+            f'{self.row}."{self.territory}" = ANY({array})',
         ]
         if reach.unrouted:
             parts.append(self._unrouted())
@@ -96,7 +106,13 @@ class ParentScope:
 
     def condition(self, actor: Actor) -> Condition:
         """The rows whose parent is within reach and not in the bin."""
-        within = OwnedScope(row="parent").condition(actor)
+        return self._parent(OwnedScope(row="parent").condition(actor))
+
+    def condition_by_key(self, actor: Actor) -> Condition:
+        """The same for rows that are found by their keys."""
+        return self._parent(OwnedScope(row="parent").condition_by_key(actor))
+
+    def _parent(self, within: Condition) -> Condition:
         return Condition(
             f'EXISTS (SELECT FROM "{self.table}" AS parent '
             f'WHERE parent.id = t."{self.reference}" AND parent.deleted_at IS NULL '
@@ -126,6 +142,10 @@ class TerritoryScope:
             return ALWAYS
         return Condition(f't."{self.territory}" = ANY(%s::uuid[])', (actor.reach.territory_array,))
 
+    def condition_by_key(self, actor: Actor) -> Condition:
+        """The same: there are few such rows."""
+        return self.condition(actor)
+
     def branches(self, actor: Actor) -> list[Condition] | None:
         """Always the one condition: there are few such rows."""
         return None
@@ -140,6 +160,10 @@ class OpenScope:
     """Rows that everybody with the right to read them sees."""
 
     def condition(self, actor: Actor) -> Condition:
+        """Every row."""
+        return ALWAYS
+
+    def condition_by_key(self, actor: Actor) -> Condition:
         """Every row."""
         return ALWAYS
 

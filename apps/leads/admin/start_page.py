@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import connection
 
 from apps.core.actors import Actor
-from apps.core.admin.display import list_of, page_of, words
+from apps.core.admin.display import list_of, words
 from apps.core.admin.start_page import (
     Chart,
     Empty,
@@ -18,8 +16,6 @@ from apps.core.admin.start_page import (
     panel,
     tells_of,
 )
-from apps.core.models import Job
-from apps.core.permissions import VIEW_SYSTEM
 from apps.core.rows.scope import OwnedScope
 from apps.leads.models import Lead, LeadImport
 from apps.leads.permissions import IMPORT_LEAD, READ_LEAD, WRITE_LEAD
@@ -109,27 +105,6 @@ def _nothing_yet(actor: Actor) -> Empty:
             "There are no leads within your reach yet.", "Capture a lead", f"{list_of(Lead)}add/"
         )
     return Empty("There are no leads within your reach yet.")
-
-
-@panel(order=50, needs=IMPORT_LEAD)
-def imports_in_progress(actor: Actor) -> Panel | None:
-    """The imports that are being worked off right now."""
-    running: Any = LeadImport.objects.select_related("job").filter(
-        job__status__in=(Job.Status.PENDING, Job.Status.RUNNING)
-    )
-    if not actor.may(VIEW_SYSTEM):
-        running = running.filter(job__actor_id=actor.id)
-    imports = [
-        (page_of(LeadImport, one.pk), one.filename, one.job.progress)
-        for one in running.order_by("-created_at")[:5]
-    ]
-    if not imports:
-        return None
-    return Panel(
-        title="Imports in progress",
-        template="admin/leads/imports_in_progress.html",
-        context={"imports": imports},
-    )
 
 
 tells_of(

@@ -1,14 +1,8 @@
 """Addresses of leads. Converting is mounted by opportunities, which can answer."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from apps.leads.api.imports import (
-    LeadExport,
-    LeadImportFailedRows,
-    LeadImportItem,
-    LeadImports,
-    LeadImportUndoing,
-)
+from apps.core.api.imports import export_address, import_addresses
 from apps.leads.api.leads import (
     LeadAssignmentItem,
     LeadBulkAssignment,
@@ -28,31 +22,16 @@ from apps.leads.api.leads import (
     MergeUndoing,
     TerritoryAssignment,
 )
+from apps.leads.fields import LEADS
+from apps.leads.permissions import EXPORT_LEAD
+from apps.leads.services.imports import LEAD_IMPORTS
 
-
-class FileFormat:
-    """`csv` or `xlsx` at the end of an address."""
-
-    regex = "csv|xlsx"
-
-    def to_python(self, value: str) -> str:
-        """As it stands."""
-        return value
-
-    def to_url(self, value: str) -> str:
-        """As it stands."""
-        return value
-
-
-register_converter(FileFormat, "file_format")
+IMPORT_TAGS = ("lead imports",)
 
 urlpatterns = [
     path("leads", LeadCollection.as_view()),
-    path("leads/export.<file_format:file_format>", LeadExport.as_view()),
-    path("leads/imports", LeadImports.as_view()),
-    path("leads/imports/<uuid:import_id>", LeadImportItem.as_view()),
-    path("leads/imports/<uuid:import_id>/failed-rows.csv", LeadImportFailedRows.as_view()),
-    path("leads/imports/<uuid:import_id>/undo", LeadImportUndoing.as_view()),
+    export_address(LEADS, permission=EXPORT_LEAD, tags=IMPORT_TAGS),
+    *import_addresses(LEAD_IMPORTS, tags=IMPORT_TAGS),
     path("leads/merges/<uuid:merge_id>/undo", MergeUndoing.as_view()),
     path("leads/bulk-assign", LeadBulkAssignment.as_view()),
     path("leads/bulk-route", LeadBulkRouting.as_view()),

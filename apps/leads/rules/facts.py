@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from apps.core.contact_points import normalised_email, normalised_phone
 from apps.core.errors import InvalidInput
-from apps.core.money import CURRENCIES, LARGEST, to_cents
+from apps.core.facts import (
+    LARGEST_COUNT,
+    amount_fact,
+    check_each,
+    currency_fact,
+    text_fact,
+    whole_number_fact,
+)
 from apps.core.places import country_code
-
-LARGEST_COUNT = 2_147_483_647
 
 LONGEST: Mapping[str, int] = {
     "source": 100,
@@ -34,7 +39,8 @@ LONGEST: Mapping[str, int] = {
     "campaign_id": 100,
 }
 TEXTS = tuple(LONGEST)
-WHOLE_NUMBERS = ("employee_count", "marketing_score")
+_LARGEST_NUMBERS: Mapping[str, int] = {"employee_count": LARGEST_COUNT, "marketing_score": 100}
+WHOLE_NUMBERS = tuple(_LARGEST_NUMBERS)
 AMOUNTS = ("annual_revenue",)
 OBJECTS = ("metadata", "attribution")
 WRITABLE = (*TEXTS, *WHOLE_NUMBERS, *AMOUNTS, *OBJECTS)
@@ -122,14 +128,7 @@ def company_key(company: str) -> str:
 def _checked(
     given: Mapping[str, Any], country: str, problems: dict[str, list[str]]
 ) -> dict[str, Any]:
-    checked: dict[str, Any] = {}
-    for name, value in given.items():
-        try:
-            checked[name] = _check_one(name, value)
-        except ValueError as failure:
-            problems[name] = [str(failure)]
-        except (TypeError, ArithmeticError):
-            problems[name] = ["The value is not valid."]
+    checked = check_each(given, _check_one, problems)
     if checked.get("country"):
         checked["country"] = country_code(checked["country"]) or checked["country"]
     _add_keys(checked, country, problems)
@@ -152,50 +151,22 @@ def _add_keys(checked: dict[str, Any], country: str, problems: dict[str, list[st
 def _check_one(name: str, value: Any) -> Any:
     if name in LONGEST:
         return _text(name, value)
-    if name in WHOLE_NUMBERS:
-        return _whole_number(name, value)
+    if name in _LARGEST_NUMBERS:
+        return whole_number_fact(value, largest=_LARGEST_NUMBERS[name])
     if name in AMOUNTS:
-        return _amount(value)
+        return amount_fact(value)
     if name in OBJECTS:
         return dict(value or {})
     raise ValueError("This field does not exist.")
 
 
 def _text(name: str, value: Any) -> str:
-    text = " ".join(str(value or "").split())
-    if "\x00" in text:
-        raise ValueError("NUL is not allowed.")
-    if len(text) > LONGEST[name]:
-        raise ValueError(f"Give at most {LONGEST[name]} characters.")
-    if name == "currency" and text and text not in CURRENCIES:
-        raise ValueError("This is not an ISO 4217 currency.")
+    if name == "currency":
+        return currency_fact(value)
+    text = text_fact(value, longest=LONGEST[name])
     if name in _FREE_TEXTS and _is_sensitive(text):
         raise ValueError("This looks like a social security or card number; it is not kept here.")
     return text
-
-
-def _whole_number(name: str, value: Any) -> int | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        value = _number(value)
-        # A number like 1e300000 takes minutes to write out.
-        if abs(value) > LARGEST_COUNT or value != value.to_integral_value():
-            raise ValueError(f"Give a whole number up to {LARGEST_COUNT}.")
-    number = int(value)
-    largest = 100 if name == "marketing_score" else LARGEST_COUNT
-    if not 0 <= number <= largest:
-        raise ValueError(f"Give a whole number from 0 to {largest}.")
-    return number
-
-
-def _amount(value: Any) -> Decimal | None:
-    if value is None or value == "":
-        return None
-    amount = _number(value) if isinstance(value, str) else Decimal(value)
-    if not 0 <= amount <= LARGEST:
-        raise ValueError(f"Give an amount from 0 to {LARGEST}.")
-    return to_cents(amount)
 
 
 def _is_sensitive(text: str) -> bool:
@@ -209,20 +180,3 @@ def _is_card(text: str) -> bool:
     digits = [int(one) for one in text if one.isdigit()]
     doubled = [sum(divmod(2 * one, 10)) for one in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-
-
-_GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
-
-
-def _number(text: str) -> Decimal:
-    """A number as people write it: `1,200`, `$50,000,000.00`, `50 000`."""
-    plain = text.strip().lstrip("$€£").replace("\u00a0", "").replace(" ", "")
-    if _GROUPED.fullmatch(plain):
-        plain = plain.replace(",", "")
-    try:
-        number = Decimal(plain)
-    except InvalidOperation:
-        raise ValueError("Give a number.") from None
-    if not number.is_finite():
-        raise ValueError("Give a number.")
-    return number

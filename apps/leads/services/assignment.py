@@ -17,7 +17,7 @@ from apps.leads.errors import LeadAlreadyConverted
 from apps.leads.events import LeadAssigned
 from apps.leads.models import Lead, LeadAssignment
 from apps.leads.services.capture import subject_of
-from apps.leads.services.lifecycle import change_each
+from apps.leads.services.lifecycle import change_each, change_locked, lock_leads
 from apps.territories.errors import NobodyToAssign, TerritoryInactive
 from apps.territories.events import AssignmentChanged
 from apps.territories.models import AssignmentPeriod, Territory
@@ -31,6 +31,7 @@ from apps.users.models import User
 Cause = AssignmentPeriod.Cause
 
 
+@transaction.atomic
 def assign_lead(
     *,
     lead_id: UUID,
@@ -40,13 +41,10 @@ def assign_lead(
     actor: Actor,
 ) -> Lead:
     """Give one lead to a territory, a person, or both. Raises as `assign_leads`, and NotFound."""
-    (result,) = assign_leads(
-        ids=[lead_id], territory_id=territory_id, owner_id=owner_id, reason=reason, actor=actor
-    )
+    (result,), locked = _assign_all([lead_id], territory_id, owner_id, reason, actor)
     if result.refusal:
         raise result.refusal
-    lead: Lead = Lead.objects.get(pk=lead_id)
-    return lead
+    return locked[lead_id]
 
 
 @transaction.atomic
@@ -70,14 +68,26 @@ def assign_leads(
     Raises:
         NotAllowed, InvalidInput, TerritoryInactive, NobodyToAssign.
     """
+    results, _ = _assign_all(ids, territory_id, owner_id, reason, actor)
+    return results
+
+
+def _assign_all(
+    ids: Sequence[UUID],
+    territory_id: UUID | str | None,
+    owner_id: UUID | str | None,
+    reason: str,
+    actor: Actor,
+) -> tuple[list[RowResult], dict[UUID, Lead]]:
+    """What became of each lead, and the leads that were in hand."""
     require(actor, ASSIGN_TERRITORY)
     if territory_id is None and owner_id is None:
         raise InvalidInput("Give a territory, a person or both.", reason="nowhere_to_assign")
     territory = _territory(UUID(str(territory_id)), actor) if territory_id else None
     owner = _person(UUID(str(owner_id)), actor) if owner_id else None
     # Leads first, then the territory's turns: the order in which capturing and routing lock.
-    within = Lead.objects.visible_to(actor).unmerged().with_ids(ids).lock()
-    owners = _owners([lead.pk for lead in within], territory, owner)
+    locked = lock_leads(ids, actor=actor)
+    owners = _owners(list(locked), territory, owner)
     moves: list[Move] = []
 
     def change(lead: Lead) -> Sequence[object]:
@@ -85,15 +95,9 @@ def assign_leads(
         new_territory = territory.pk if territory else lead.territory_id
         return _assign(lead, new_owner, new_territory, reason, Cause.MANUAL, moves)
 
-    results = change_each(ids=ids, change=change, actor=actor)
-    note_assignments(
-        LeadAssignment,
-        moves,
-        cause=Cause.MANUAL,
-        at=timezone.now(),
-        actor=actor,
-    )
-    return results
+    results = change_locked(locked, ids=ids, change=change, actor=actor)
+    note_assignments(LeadAssignment, moves, cause=Cause.MANUAL, at=timezone.now(), actor=actor)
+    return results, locked
 
 
 @transaction.atomic

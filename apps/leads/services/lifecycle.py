@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from apps.core.actors import Actor
 from apps.core.bulk import RowResult
 from apps.core.errors import NotFound, Refusal
 from apps.core.journal import publish
+from apps.core.loading import update_rows
 from apps.core.permissions import require
 from apps.leads.errors import DuplicateLead, LeadAlreadyConverted, LeadMoveNotAllowed, LeadNotReady
 from apps.leads.events import LeadConverted, LeadQualified, LeadStatusChanged, LeadUpdated
@@ -23,13 +24,14 @@ from apps.leads.rules.lifecycle import allowed_statuses, missing_for_qualificati
 Change = Callable[[Lead], Sequence[object]]
 
 
+@transaction.atomic
 def move_lead(*, lead_id: UUID, status: str, reason: str = "", actor: Actor) -> Lead:
     """Take one lead to another status. Raises NotFound, NotAllowed, LeadMoveNotAllowed,
     LeadNotReady."""
-    (result,) = move_leads(ids=[lead_id], status=status, reason=reason, actor=actor)
-    if result.refusal:
-        raise result.refusal
-    lead: Lead = Lead.objects.get(pk=lead_id)
+    require(actor, WRITE_LEAD)
+    lead = lock_lead(lead_id, actor=actor)
+    told = _move(lead, status, reason)
+    _keep([lead], told, actor)
     return lead
 
 
@@ -109,23 +111,32 @@ def delete_lead(*, lead_id: UUID, actor: Actor) -> None:
 @transaction.atomic
 def restore_lead(*, lead_id: UUID, actor: Actor) -> Lead:
     """Take a lead out of the bin. Raises NotFound, NotAllowed, DuplicateLead."""
-    lead: Lead | None = (
-        Lead.objects.with_bin()
-        .visible_to(actor)
-        .select_for_update(of=("self",))
-        .filter(pk=lead_id)
-        .exclude(deleted_at=None)
-        .first()
-    )
+    lead: Lead | None = Lead.objects.lock_visible_to(actor, [lead_id], in_bin=True).get(lead_id)
     if lead is None:
         raise NotFound
     require(actor, DELETE_LEAD)
     if lead.is_open:
         refuse_reopened_duplicate(lead)
     lead.deleted_at = lead.deleted_by_id = None
-    lead.version += 1
-    lead.save()
-    publish(LeadUpdated(lead_id=lead.pk, changed=("bin",)), actor=actor)
+    _keep([lead], [LeadUpdated(lead_id=lead.pk, changed=("bin",))], actor)
+    return lead
+
+
+def lock_leads(ids: Sequence[UUID], *, actor: Actor) -> dict[UUID, Lead]:
+    """Those of the leads that are within reach and not folded into another, by id, locked in key
+    order. In a transaction."""
+    locked: dict[UUID, Lead] = Lead.objects.lock_visible_to(actor, ids)
+    return {lead_id: lead for lead_id, lead in locked.items() if lead.merged_into_id is None}
+
+
+def lock_lead(lead_id: UUID, *, actor: Actor) -> Lead:
+    """One lead within reach that is not folded into another, locked. In a transaction.
+
+    Raises NotFound.
+    """
+    lead = lock_leads([lead_id], actor=actor).get(lead_id)
+    if lead is None:
+        raise NotFound
     return lead
 
 
@@ -138,9 +149,13 @@ def change_each(*, ids: Sequence[UUID], change: Change, actor: Actor) -> list[Ro
         change: puts the change on the row and answers with its events, or raises a refusal.
         actor: whose reach counts.
     """
-    locked = {
-        lead.pk: lead for lead in Lead.objects.visible_to(actor).unmerged().with_ids(ids).lock()
-    }
+    return change_locked(lock_leads(ids, actor=actor), ids=ids, change=change, actor=actor)
+
+
+def change_locked(
+    locked: Mapping[UUID, Lead], *, ids: Sequence[UUID], change: Change, actor: Actor
+) -> list[RowResult]:
+    """The same with leads that are locked already. In a transaction."""
     results: list[RowResult] = []
     changed: list[Lead] = []
     told: list[object] = []
@@ -153,20 +168,17 @@ def change_each(*, ids: Sequence[UUID], change: Change, actor: Actor) -> list[Ro
         except Refusal as refusal:
             results.append(RowResult(lead_id, refusal))
             continue
-        lead.version += 1
-        lead.updated_at = timezone.now()
         changed.append(lead)
         results.append(RowResult(lead_id))
-    save_all(changed)
-    publish(*told, actor=actor)
+    _keep(changed, told, actor)
     return results
 
 
 _CHANGEABLE = (
     "status",
     "status_reason",
-    "owner",
-    "territory",
+    "owner_id",
+    "territory_id",
     "routing_reason",
     "deleted_at",
     "deleted_by_id",
@@ -175,12 +187,14 @@ _CHANGEABLE = (
 )
 
 
-def save_all(leads: Sequence[Lead]) -> None:
-    """Write changed rows: one statement for one row, and one for many."""
-    if len(leads) == 1:
-        leads[0].save(update_fields=_CHANGEABLE)
-    elif leads:
-        Lead.objects.bulk_update(leads, _CHANGEABLE)
+def _keep(leads: Sequence[Lead], told: Sequence[object], actor: Actor) -> None:
+    """Write changed rows as their next versions, and tell."""
+    now = timezone.now()
+    for lead in leads:
+        lead.version += 1
+        lead.updated_at = now
+    update_rows(leads, _CHANGEABLE)
+    publish(*told, actor=actor)
 
 
 def lock_for_conversion(*, lead_id: UUID, actor: Actor) -> Lead:
@@ -188,15 +202,7 @@ def lock_for_conversion(*, lead_id: UUID, actor: Actor) -> Lead:
 
     Raises NotFound, NotAllowed, LeadAlreadyConverted (with the opportunity), LeadMoveNotAllowed.
     """
-    lead: Lead | None = (
-        Lead.objects.visible_to(actor)
-        .unmerged()
-        .select_for_update(of=("self",))
-        .filter(pk=lead_id)
-        .first()
-    )
-    if lead is None:
-        raise NotFound
+    lead = lock_lead(lead_id, actor=actor)
     require(actor, WRITE_LEAD)
     if lead.status == Lead.Status.CONVERTED:
         raise LeadAlreadyConverted(opportunity_id=lead.converted_opportunity_id)
@@ -237,8 +243,10 @@ def mark_lead_converted(
     lead.converted_contact_id = contact_id
     lead.converted_at = timezone.now()
     lead.version += 1
-    lead.save(
-        update_fields=(
+    lead.updated_at = timezone.now()
+    update_rows(
+        [lead],
+        (
             "status",
             "converted_opportunity_id",
             "converted_account_id",
@@ -246,7 +254,7 @@ def mark_lead_converted(
             "converted_at",
             "version",
             "updated_at",
-        )
+        ),
     )
     told.append(
         LeadConverted(

@@ -25,7 +25,7 @@ from apps.leads.models import Lead, LeadMerge
 from apps.leads.permissions import MERGE_LEAD
 from apps.leads.rules.facts import FACT_NAMES, OBJECTS, check_changes
 from apps.leads.services.capture import put_changes
-from apps.leads.services.lifecycle import refuse_reopened_duplicate
+from apps.leads.services.lifecycle import lock_leads, refuse_reopened_duplicate
 
 
 @transaction.atomic
@@ -48,9 +48,7 @@ def merge_leads(
         NotFound, NotAllowed, InvalidInput, LeadsNotMergeable.
     """
     wanted = [survivor_id, *duplicate_ids]
-    locked = {
-        lead.pk: lead for lead in Lead.objects.visible_to(actor).unmerged().with_ids(wanted).lock()
-    }
+    locked = lock_leads(wanted, actor=actor)
     if set(locked) != set(wanted):
         raise NotFound
     require(actor, MERGE_LEAD)
@@ -87,10 +85,7 @@ def undo_merge(*, merge_id: UUID, actor: Actor) -> LeadMerge:
     if merge is None:
         raise NotFound
     merged_ids = [UUID(one) for one in merge.merged_ids]
-    locked = {
-        lead.pk: lead
-        for lead in Lead.objects.visible_to(actor).with_ids([merge.survivor_id, *merged_ids]).lock()
-    }
+    locked = Lead.objects.lock_visible_to(actor, [merge.survivor_id, *merged_ids])
     if set(locked) != {merge.survivor_id, *merged_ids}:
         raise NotFound
     require(actor, MERGE_LEAD)

@@ -21,12 +21,11 @@ from apps.opportunities.selectors import processes
 Change = OpportunityChange.Kind
 Cause = OpportunityAssignment.Cause
 
-FIELDS = {
-    one.attname: one
+COLUMNS = tuple(
+    one.attname
     for one in Opportunity._meta.concrete_fields
     if not isinstance(one, models.GeneratedField)
-}
-COLUMNS = tuple(FIELDS)
+)
 
 
 @dataclass
@@ -84,11 +83,9 @@ class Edit:
 
 def take_in_hand(ids: Sequence[UUID], *, actor: Actor, from_bin: bool = False) -> dict[UUID, Edit]:
     """Those of the deals that are within reach, locked in key order until the transaction ends."""
-    manager = Opportunity.objects
-    found = manager.with_bin().in_bin() if from_bin else manager.get_queryset()
-    deals = list(found.visible_to(actor).with_ids(ids).lock())
-    compiled = processes({one.pipeline_id for one in deals})
-    return {one.pk: Edit.of(one, compiled[one.pipeline_id]) for one in deals}
+    deals = Opportunity.objects.lock_visible_to(actor, ids, in_bin=from_bin)
+    compiled = processes({one.pipeline_id for one in deals.values()})
+    return {key: Edit.of(one, compiled[one.pipeline_id]) for key, one in deals.items()}
 
 
 def take_one_in_hand(opportunity_id: UUID, *, actor: Actor, from_bin: bool = False) -> Edit:

@@ -70,8 +70,9 @@ def apply_facts(edit: Edit, facts: Mapping[str, Any]) -> None:
 
 def account_within_reach(account_id: UUID | None, actor: Actor) -> Account:
     """The account a deal is to belong to. Raises InvalidInput."""
-    within = Account.objects.visible_to(actor)
-    account: Account | None = within.filter(pk=account_id).first() if account_id else None
+    account: Account | None = (
+        Account.objects.one_visible_to(actor, account_id) if account_id else None
+    )
     if account is None:
         raise InvalidInput.field("account_id", "There is no such account.")
     return account

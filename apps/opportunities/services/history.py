@@ -11,17 +11,18 @@ from datetime import datetime
 from django.db import connection
 
 from apps.core.actors import Actor
-from apps.core.identifiers import new_id
 from apps.core.journal import publish
+from apps.core.loading import insert_rows, update_rows
 from apps.core.periods import organisation_day
 from apps.opportunities.models import (
     Opportunity,
     OpportunityAssignment,
     OpportunityChange,
+    StageSpan,
 )
 from apps.opportunities.rules import RULES_VERSION, Health, deal_score, is_postponed
 from apps.opportunities.services.announcements import announcements_of
-from apps.opportunities.services.edits import COLUMNS, FIELDS, Change, Edit
+from apps.opportunities.services.edits import COLUMNS, Change, Edit
 from apps.territories.services.history import Move, note_assignments
 
 _TRACKED = (
@@ -91,30 +92,15 @@ def _health(edit: Edit, now: datetime) -> Health:
 
 def _write_deals(edits: Sequence[Edit]) -> None:
     """New rows, or one statement that sets what differs on any of the rows."""
+    deals = [one.deal for one in edits]
     if edits[0].is_new:
-        Opportunity.objects.bulk_create([one.deal for one in edits])
-        return
-    names = sorted({name for one in edits for name in one.differing(COLUMNS)})
-    fields = [FIELDS[name] for name in ("id", *names)]
-    columns = [str(one.column) for one in fields]
-    arrays = ", ".join(f"%s::{one.db_type(connection)}[]" for one in fields)
-    setting = ", ".join(f"{one} = v.{one}" for one in columns[1:])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE opportunities_opportunity t SET {setting} "
-            f"FROM unnest({arrays}) AS v({', '.join(columns)}) WHERE t.id = v.id",
-            [
-                [
-                    one.get_db_prep_save(getattr(edit.deal, one.attname), connection)
-                    for edit in edits
-                ]
-                for one in fields
-            ],
-        )
+        insert_rows(Opportunity, deals)
+    else:
+        update_rows(deals, sorted({name for one in edits for name in one.differing(COLUMNS)}))
 
 
 def _write_changes(edits: Sequence[Edit], now: datetime, actor: Actor) -> None:
-    OpportunityChange.objects.bulk_create(
+    changes = [
         OpportunityChange(
             opportunity_id=one.deal.pk,
             seq=one.deal.version,
@@ -140,16 +126,12 @@ def _write_changes(edits: Sequence[Edit], now: datetime, actor: Actor) -> None:
         )
         for one in edits
         if one.notes or one.kind in _ALWAYS_NOTED or one.differs(*_TRACKED)
-    )
+    ]
+    insert_rows(OpportunityChange, changes)
 
 
 _LEAVE_STAGE = """
 UPDATE opportunities_stagespan SET left_at = %s WHERE opportunity_id = ANY(%s) AND left_at IS NULL
-"""
-_ENTER_STAGE = """
-INSERT INTO opportunities_stagespan (id, opportunity_id, stage_id, entered_at)
-SELECT s.id, s.opportunity_id, s.stage_id, %s
-FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS s(id, opportunity_id, stage_id)
 """
 
 
@@ -157,18 +139,16 @@ def _write_spans(edits: Sequence[Edit], now: datetime) -> None:
     moved = [one for one in edits if one.differs("stage_id")]
     if not moved:
         return
-    with connection.cursor() as cursor:
-        if not moved[0].is_new:
+    if not moved[0].is_new:
+        with connection.cursor() as cursor:
             cursor.execute(_LEAVE_STAGE, [now, [one.deal.pk for one in moved]])
-        cursor.execute(
-            _ENTER_STAGE,
-            [
-                now,
-                [new_id() for _ in moved],
-                [one.deal.pk for one in moved],
-                [one.deal.stage_id for one in moved],
-            ],
-        )
+    insert_rows(
+        StageSpan,
+        [
+            StageSpan(opportunity_id=one.deal.pk, stage_id=one.deal.stage_id, entered_at=now)
+            for one in moved
+        ],
+    )
 
 
 def _write_assignments(edits: Sequence[Edit], now: datetime, actor: Actor) -> None:

@@ -25,7 +25,7 @@ from apps.opportunities.services.stages import stand_in
 from apps.users.models import User
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def open_deal(
     *,
     account: Account,
@@ -100,6 +100,8 @@ def owner_of_new(
         check_owner(stated)
         return stated
     present = [one for one in usual if one is not None]
+    if present[:1] == [actor.id]:
+        return actor.id
     active = set(User.objects.active().filter(pk__in=present).values_list("pk", flat=True))
     for one in present:
         if one in active:

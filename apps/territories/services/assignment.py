@@ -37,7 +37,8 @@ def hand_out(territory_ids: Sequence[UUID], *, loads: Loads) -> list[UUID | None
     turns = _take_turns(
         {one.territory_id: count for one, count in _counted(sharing, territory_ids)}
     )
-    counts = dict(loads(_whose_load_matters(sharing)))
+    matter = _whose_load_matters(sharing)
+    counts = dict(loads(matter)) if matter else {}
     return [_choose(staffs[one], turns, counts) if one in staffs else None for one in territory_ids]
 
 

@@ -45,6 +45,8 @@ def note_assignments(
         actor: who did it.
         are_new: whether the records have no history yet.
     """
+    if not moves:
+        return
     begins = {} if are_new else _end_current(model, moves, at)
     insert_rows(
         model,

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from apps.core.partitions import prepare_months
 from apps.opportunities.services.pipelines import seed_default_pipeline
 
 
 class Command(BaseCommand):
-    help = "Write the reference data: the default pipeline with its stages."
+    help = "Write the reference data: the default pipeline with its stages, and the months ahead."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        prepare_months()
         pipeline = seed_default_pipeline()
         self.stdout.write(f"Pipeline {pipeline.name} is in place.")

@@ -1,9 +1,8 @@
-"""Pages of accounts and of the people there."""
+"""The list of accounts and an account's page, with all that can be done to accounts."""
 
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -18,7 +17,6 @@ from apps.accounts.permissions import (
     READ_ACCOUNT,
     WRITE_ACCOUNT,
 )
-from apps.accounts.rules import normalised_domain
 from apps.accounts.services.accounts import (
     change_account,
     delete_account,
@@ -26,15 +24,14 @@ from apps.accounts.services.accounts import (
     reassign_account,
     restore_account,
 )
-from apps.accounts.services.contacts import add_contact, change_contact
-from apps.core.actors import Actor
+from apps.accounts.services.bulk import BULK_OPERATIONS
+from apps.accounts.services.contacts import add_contact
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
 from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.lists import BinFilter, CreatedFilter
 from apps.core.admin.operations import Operation, OperationForm, choice, picker, text
 from apps.core.admin.start_page import tells_of
-from apps.core.contact_points import normalised_email
 from apps.territories.admin import AssignmentsInline
 from apps.territories.models import Territory
 from apps.users.models import User
@@ -166,6 +163,7 @@ class AccountAdmin(ActorAdmin):
             label="Hand over",
             permission=ASSIGN_ACCOUNT,
             one=reassign_account,
+            many=BULK_OPERATIONS["assign"].run,
             form=HandOverForm,
             in_bulk=True,
             icon="move_down",
@@ -175,6 +173,7 @@ class AccountAdmin(ActorAdmin):
             label="Move to the bin",
             permission=DELETE_ACCOUNT,
             one=delete_account,
+            many=BULK_OPERATIONS["delete"].run,
             in_bulk=True,
             asks_first=True,
             sentence="It can be restored for 30 days.",
@@ -187,6 +186,7 @@ class AccountAdmin(ActorAdmin):
             label="Restore",
             permission=DELETE_ACCOUNT,
             one=restore_account,
+            many=BULK_OPERATIONS["restore"].run,
             in_bulk=True,
             of_bin=True,
             icon="restore_from_trash",
@@ -237,48 +237,6 @@ class AccountAdmin(ActorAdmin):
     def opened(self, row: Account) -> Any:
         """When it was opened."""
         return show.moment(row.created_at)
-
-
-def change_known_contact(*, contact_id: UUID, actor: Actor, **facts: Any) -> Contact:
-    """Change what is known of a contact, at its account."""
-    contact = Contact.objects.visible_to(actor).get(pk=contact_id)
-    return change_contact(
-        account_id=contact.account_id, contact_id=contact_id, actor=actor, **facts
-    )
-
-
-@admin.register(Contact)
-class ContactAdmin(ActorAdmin):
-    """People at customer companies; they are added on the account's page."""
-
-    read = READ_ACCOUNT
-    write = WRITE_ACCOUNT
-    subject = "contact_id"
-    changes = staticmethod(change_known_contact)
-    list_display = ("person", "account_line", "type", "phone")
-    list_select_related = ("account",)
-    sortable_by = ()
-    search_fields = ("email_key",)
-    search_help_text = "A whole e-mail address, or the domain of an account"
-    exact_search = (("email_key", normalised_email), ("account__domain", normalised_domain))
-    readonly_fields = ("account", "created_at", "updated_at")
-    fields = (
-        "account",
-        ("name", "type"),
-        ("email", "phone"),
-        ("title", "consent"),
-        ("created_at", "updated_at"),
-    )
-
-    @display(description="Contact")
-    def person(self, row: Contact) -> Any:
-        """Name and address."""
-        return show.two_lines(row.name, row.email)
-
-    @display(description="Account")
-    def account_line(self, row: Contact) -> Any:
-        """Where the person works."""
-        return show.link(Account, row.account_id, row.account)
 
 
 tells_of(
