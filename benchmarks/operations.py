@@ -205,6 +205,31 @@ def _opportunity(bench: Bench, count: int) -> list[Call]:
     return [Call("GET", f"{API}/opportunities/{one}", token) for one in ids]
 
 
+def _graphql(name: str, query: str) -> None:
+    for who in ("rep", "manager"):
+
+        def calls(bench: Bench, count: int, who: str = who) -> list[Call]:
+            body = {"query": query, "variables": {"limit": 50}}
+            return [Call("POST", "/graphql", bench.token(who), body)] * count
+
+        operation(f"{name}_{who}", target=100, most_cpu=10)(calls)
+
+
+_graphql(
+    "graphql_leads",
+    """query Leads($limit: Int) { leads(limit: $limit) { totalCount hasMore nodes {
+      id status source firstName lastName email phone company title industry country city score
+      lastActivityAt createdAt updatedAt assignedTo { id name } territory { id name } } } }""",
+)
+_graphql(
+    "graphql_opportunities_three_levels",
+    """query Deals($limit: Int) { opportunities(limit: $limit) { nodes {
+      id name stage amount probability expectedCloseDate dealScore
+      account { name industry owner { name email } }
+      owner { name email } territory { name owner { name } } } } }""",
+)
+
+
 # --- Writing ----------------------------------------------------------------------------------
 def _new_lead(bench: Bench) -> dict[str, Any]:
     number, states = bench.number(), words.STATES

@@ -9,7 +9,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 USERS = _names(
     "id created_at updated_at password is_superuser email name role manager_id time_zone is_active "
-    "token_version"
+    "token_version requests_per_minute requests_per_second"
 )
 TERRITORIES = _names(
     "id created_at updated_at name type owner_id parent_territory_id priority assignment is_active "
