@@ -215,6 +215,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.core.api.schema.refuse_additions",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "LeadStatus": "apps.leads.models.Lead.Status",
         "JobStatus": "apps.core.models.Job.Status",

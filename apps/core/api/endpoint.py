@@ -95,6 +95,7 @@ def operation(
     status: int = 200,
     keeps_answer: bool = True,
     is_form: bool = False,
+    media_type: str = "application/json",
     tags: tuple[str, ...] = (),
     **schema: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., HttpResponseBase]]:
@@ -108,6 +109,7 @@ def operation(
         status: of a success.
         keeps_answer: False where an answer holds personal data and a repeat is harmless.
         is_form: whether the body is a form with files instead of JSON.
+        media_type: of the answer.
         tags: sections of the reference.
         schema: passed on to the reference's generator.
     """
@@ -135,7 +137,7 @@ def operation(
             request={"multipart/form-data": body} if is_form else body,
             parameters=[*([query] if query else []), *schema.pop("parameters", [])],
             responses={
-                status: OpenApiResponse(answer) if answer else OpenApiResponse(None, "Done"),
+                (status, media_type) if answer else status: OpenApiResponse(answer or None, "Done"),
                 **schema.pop("other_answers", {}),
                 "default": OpenApiResponse(ErrorEnvelope, "Refused"),
             },

@@ -44,6 +44,7 @@ from apps.core.rows.listing import Listing, Query
 from apps.core.tables import write_csv, write_xlsx
 
 MODES = [("preview", "preview"), *ImportedFile.Mode.choices]
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class ImportBody(Body):
@@ -148,6 +149,7 @@ def import_addresses(kind: ImportKind, *, tags: tuple[str, ...]) -> list[URLPatt
         @operation(
             summary="The rows that failed, as CSV to be corrected and sent again",
             answer=OpenApiTypes.BINARY,
+            media_type="text/csv",
             tags=tags,
         )
         def get(self, actor: Actor, import_id: UUID) -> StreamingHttpResponse:
@@ -211,7 +213,8 @@ def export_address(listing: Listing, *, permission: str, tags: tuple[str, ...]) 
             summary=f"The {listing.name} within reach that match, as a file",
             parameters=list_parameters(listing),
             responses={
-                200: OpenApiTypes.BINARY,
+                (200, "text/csv"): OpenApiTypes.BINARY,
+                (200, XLSX): OpenApiTypes.BINARY,
                 "default": OpenApiResponse(ErrorEnvelope, "Refused"),
             },
             tags=list(tags),

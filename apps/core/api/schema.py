@@ -89,3 +89,11 @@ def page_serializer(listing: Listing) -> type[serializers.Serializer]:
         (serializers.Serializer,),
         {"data": row_serializer(listing)(many=True), "pagination": Pagination()},
     )
+
+
+def refuse_additions(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of every body that it takes no other fields: unknown ones are refused."""
+    for name, component in result["components"]["schemas"].items():
+        if name.endswith("Request") and "properties" in component:
+            component["additionalProperties"] = False
+    return result
