@@ -1,4 +1,4 @@
-"""Whole rows as they stand: inserted, locked and changed by statements that are worked out once.
+"""Whole rows as they stand: read, locked, written by statements that are worked out once.
 
 The ORM compiles every statement anew, which for a wide row costs more than it takes PostgreSQL to
 carry it out. Here the columns of a model are worked out once.
@@ -56,21 +56,21 @@ def insert_rows(model: type[models.Model], rows: Sequence[models.Model]) -> None
             cursor.execute(f"INSERT INTO {shape.target} VALUES {places}", values)
 
 
-def lock_rows(model: type[Row], ids: Iterable[UUID]) -> list[Row]:
-    """The rows with these ids, locked in key order until the transaction ends.
+def read_rows(model: type[Row], ids: Iterable[UUID], *, lock: bool = False) -> list[Row]:
+    """The rows with these ids in key order, locked until the transaction ends where asked for.
 
     All of them, those in the bin included, and whoever asks: reach is up to the caller.
     """
-    lock = _lock_of(model)
+    reading = _reading_of(model)
     with connection.cursor() as cursor:
-        cursor.execute(lock.sql, [list(ids)])
+        cursor.execute(f"{reading.sql} FOR UPDATE" if lock else reading.sql, [list(ids)])
         found = cursor.fetchall()
-    return [model.from_db(connection.alias, lock.names, lock.converted(row)) for row in found]
+    return [model.from_db(connection.alias, reading.names, reading.converted(row)) for row in found]
 
 
 @dataclass(frozen=True)
-class _Lock:
-    """How rows of a model are read to be changed. Generated columns stay in the database."""
+class _Reading:
+    """How rows of a model are read. Generated columns stay in the database."""
 
     sql: str
     names: frozenset[str]
@@ -85,12 +85,12 @@ class _Lock:
 
 
 @cache
-def _lock_of(model: type[models.Model]) -> _Lock:
+def _reading_of(model: type[models.Model]) -> _Reading:
     fields = [field for field in model._meta.concrete_fields if not field.generated]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    return _Lock(
+    return _Reading(
         sql=f'SELECT {columns} FROM "{model._meta.db_table}" '
-        "WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE",
+        "WHERE id = ANY(%s::uuid[]) ORDER BY id",
         names=frozenset(field.attname for field in fields),
         converters=tuple(
             (place, field.from_db_value)

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.core.actors import Actor
-from apps.core.loading import lock_rows
+from apps.core.loading import read_rows
 
 
 @models.UUIDField.register_lookup
@@ -49,16 +49,6 @@ class ScopedQuerySet(models.QuerySet):
             within |= Q(owner_id=None, territory_id=None)
         return self.filter(within)
 
-    def one_visible_to(self, actor: Actor, row_id: UUID) -> Any:
-        """The row with this id if the actor sees it, else None; judged when it is found, as
-        `BinManager.lock_visible_to` does."""
-        row: Any = self.filter(pk=row_id).first()
-        if row is None or not actor.reach.includes(
-            owner_id=row.owner_id, territory_id=row.territory_id
-        ):
-            return None
-        return row
-
     def lock(self) -> Self:
         """The rows, locked against other changes until the transaction ends, in key order."""
         return self.select_for_update(of=("self",)).order_by("pk")
@@ -81,13 +71,11 @@ class BinManager(models.Manager):
         locked: to plan a condition on hundreds of people and territories costs more than it takes
         to change a row.
         """
-        locked: list[Any] = lock_rows(self.model, ids)
-        return {
-            row.pk: row
-            for row in locked
-            if row.is_in_bin is in_bin
-            and actor.reach.includes(owner_id=row.owner_id, territory_id=row.territory_id)
-        }
+        return _within_reach(read_rows(self.model, ids, lock=True), actor, in_bin)
+
+    def one_visible_to(self, actor: Actor, row_id: UUID) -> Any:
+        """The row with this id if the actor sees it, else None; found and judged the same way."""
+        return _within_reach(read_rows(self.model, [row_id]), actor, False).get(row_id)
 
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(deleted_at=None)
@@ -95,3 +83,13 @@ class BinManager(models.Manager):
     def with_bin(self) -> Any:
         """All rows, those in the bin included."""
         return super().get_queryset()
+
+
+def _within_reach(rows: Iterable[Any], actor: Actor, in_bin: bool) -> dict[UUID, Any]:
+    reach = actor.reach
+    return {
+        row.pk: row
+        for row in rows
+        if row.is_in_bin is in_bin
+        and reach.includes(owner_id=row.owner_id, territory_id=row.territory_id)
+    }
