@@ -205,14 +205,14 @@ def _opportunity(bench: Bench, count: int) -> list[Call]:
     return [Call("GET", f"{API}/opportunities/{one}", token) for one in ids]
 
 
-def _graphql(name: str, query: str) -> None:
+def _graphql(name: str, query: str, **bars: Any) -> None:
     for who in ("rep", "manager"):
 
         def calls(bench: Bench, count: int, who: str = who) -> list[Call]:
             body = {"query": query, "variables": {"limit": 50}}
             return [Call("POST", "/graphql", bench.token(who), body)] * count
 
-        operation(f"{name}_{who}", target=100, most_cpu=10)(calls)
+        operation(f"{name}_{who}", target=100, **bars)(calls)
 
 
 _graphql(
@@ -220,6 +220,7 @@ _graphql(
     """query Leads($limit: Int) { leads(limit: $limit) { totalCount hasMore nodes {
       id status source firstName lastName email phone company title industry country city score
       lastActivityAt createdAt updatedAt assignedTo { id name } territory { id name } } } }""",
+    most_cpu=10,
 )
 _graphql(
     "graphql_opportunities_three_levels",
