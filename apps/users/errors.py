@@ -1,6 +1,6 @@
 """What is refused about people and sign-in."""
 
-from apps.core.errors import Conflict, NotSignedIn, RuleBroken
+from apps.core.errors import Conflict, NotAllowed, NotSignedIn, Refusal, RuleBroken
 
 
 class WrongCredentials(NotSignedIn):
@@ -36,3 +36,38 @@ class ReportingLineLoops(RuleBroken):
 
     reason = "reporting_line_loops"
     message = "A reporting line can't lead back to the same person."
+
+
+class NotAClient(RuleBroken):
+    """Keys are for machine clients: nobody else should be able to act as a person."""
+
+    reason = "not_a_client"
+    message = "API keys are for machine clients, whose role is integration."
+
+
+class KeyRevoked(Conflict):
+    """The key was revoked, which can't be undone."""
+
+    reason = "api_key_revoked"
+    message = "This API key is revoked."
+
+
+class ScopeTooWide(NotAllowed):
+    """Somebody would pass on rights that they do not have."""
+
+    reason = "scope_too_wide"
+    message = "You can't give rights that you don't have yourself."
+
+
+class ApplicationEnded(Conflict):
+    """The application is not admitted any more."""
+
+    reason = "application_ended"
+    message = "This application is not admitted any more."
+
+
+class OAuthRefusal(Refusal):
+    """What OAuth 2 refuses: `reason` is the error code of RFC 6749."""
+
+    code = "VALIDATION_ERROR"
+    reason = "invalid_request"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from apps.core.events import event
@@ -17,3 +18,69 @@ class UserAccessChanged:
     role: str
     is_active: bool
     manager_id: UUID | None
+
+
+@event("user.signed_in", topic="sales.users", about="user_id")
+@dataclass(frozen=True, kw_only=True)
+class UserSignedIn:
+    """A person or a machine client signed in."""
+
+    user_id: UUID
+    method: str
+
+
+@event("user.signed_out", topic="sales.users", about="user_id")
+@dataclass(frozen=True, kw_only=True)
+class UserSignedOut:
+    """A sign-in with tokens ended before its time."""
+
+    user_id: UUID
+    sign_in_id: UUID
+    because: str
+
+
+@event("api_key.issued", topic="sales.users", about="api_key_id")
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyIssued:
+    """A machine client was given a key."""
+
+    api_key_id: UUID
+    user_id: UUID
+    scopes: tuple[str, ...] | None
+    expires_at: datetime
+
+
+@event("api_key.rotated", topic="sales.users", about="api_key_id")
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyRotated:
+    """A key got another secret; the former one works until a moment."""
+
+    api_key_id: UUID
+    user_id: UUID
+    former_until: datetime
+
+
+@event("api_key.revoked", topic="sales.users", about="api_key_id")
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyRevoked:
+    """A key works no more."""
+
+    api_key_id: UUID
+    user_id: UUID
+
+
+@event("application.admitted", topic="sales.users", about="application_id")
+@dataclass(frozen=True, kw_only=True)
+class ApplicationAdmitted:
+    """People may let an application act for them."""
+
+    application_id: UUID
+    scopes: tuple[str, ...] | None
+
+
+@event("application.ended", topic="sales.users", about="application_id")
+@dataclass(frozen=True, kw_only=True)
+class ApplicationEnded:
+    """An application may not act for anybody any more."""
+
+    application_id: UUID

@@ -15,9 +15,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.FileAwareEnv()
 
 SECRET_KEY = env("SECRET_KEY", default="")
-JWT_SECRET = env("JWT_SECRET", default="") or SECRET_KEY
+# RSA private keys in PEM, one after the other: the first signs tokens, all of them verify.
+JWT_SIGNING_KEYS = env("JWT_SIGNING_KEYS", default="")
+JWT_KEY_FILE: Path | None = None  # where a single machine keeps a key of its own
+TOKEN_ISSUER = env("TOKEN_ISSUER", default="salesplatform")
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
+# How many proxies of ours add to X-Forwarded-For before a request is here.
+PROXIES_IN_FRONT = env.int("PROXIES_IN_FRONT", default=0)
 
 # --- Apps -------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -167,8 +172,7 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 SIMPLE_JWT = {
-    "ALGORITHM": "HS256",
-    "SIGNING_KEY": JWT_SECRET,
+    "ALGORITHM": "RS256",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(hours=8),
 }
@@ -177,6 +181,7 @@ SIMPLE_JWT = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "apps.users.api.authentication.BearerToken",
+        "apps.users.api.authentication.ApiKeyHeader",
         "apps.users.api.authentication.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -3,8 +3,7 @@
 from salesplatform.settings.base import *  # noqa: F403
 
 SECRET_KEY = env("SECRET_KEY", default="local-only-secret-key-that-production-refuses")  # noqa: F405
-JWT_SECRET = env("JWT_SECRET", default="") or SECRET_KEY  # noqa: F405
-SIMPLE_JWT["SIGNING_KEY"] = JWT_SECRET  # noqa: F405
+JWT_KEY_FILE = MEDIA_ROOT.parent / "token-key.pem"  # noqa: F405
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])  # noqa: F405
 STORAGES["staticfiles"] = {  # noqa: F405
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"

@@ -10,6 +10,7 @@ from rest_framework.permissions import AllowAny
 
 from apps.core.api.bodies import Body, Text
 from apps.core.api.endpoint import Endpoint, operation
+from apps.users.api.authentication import visitor_of
 from apps.users.services.sign_ins import refresh_tokens, sign_in, sign_out
 
 
@@ -53,7 +54,7 @@ class TokenEndpoint(OpenEndpoint):
         auth=[],
     )
     def post(self, actor: None, body: dict[str, Any]) -> dict[str, Any]:
-        return asdict(sign_in(**body))
+        return asdict(sign_in(**body, visitor=visitor_of(self.request, door="rest")))
 
 
 class RefreshEndpoint(OpenEndpoint):

@@ -31,16 +31,29 @@ def add_user(
     password: str | None,
     manager_id: UUID | None = None,
     time_zone: str = "UTC",
+    all_territories: bool = False,
     actor: Actor,
 ) -> User:
-    """Let somebody use the platform. Raises NotAllowed, EmailTaken, InvalidInput, NotFound."""
+    """Let a person or a machine client use the platform.
+
+    A client sees the rows of the territories it is a member of, or with `all_territories` every
+    row. Raises NotAllowed, EmailTaken, InvalidInput, NotFound.
+    """
     require(actor, MANAGE_USER)
     if role not in Role.values:
         raise InvalidInput.field("role", f"Choose one of {', '.join(Role.values)}.")
     if User.objects.filter(email__iexact=email).exists():
         raise EmailTaken
-    manager = _manager(manager_id)
-    user = User(email=email, name=name, role=role, manager=manager, time_zone=time_zone)
+    if all_territories and role != Role.INTEGRATION:
+        raise InvalidInput.field("all_territories", "This is for machine clients.")
+    user = User(
+        email=email,
+        name=name,
+        role=role,
+        manager=_manager(manager_id),
+        time_zone=time_zone,
+        all_territories=all_territories,
+    )
     if password is None:
         user.set_unusable_password()
     else:
@@ -72,6 +85,7 @@ def change_access(
     if (user.role, user.is_active) != (role, is_active):
         user.token_version += 1
     user.role, user.manager, user.is_active = role, _manager(manager_id), is_active
+    user.all_territories = user.all_territories and role == Role.INTEGRATION
     user.save()
     if not is_active:
         SignIn.objects.filter(user=user, ended_at=None).update(

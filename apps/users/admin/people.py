@@ -137,7 +137,7 @@ class UserAdmin(ActorAdmin):
             "Facts",
             {
                 "fields": (
-                    ("time_zone", "last_login"),
+                    ("time_zone", "last_login", "all_territories"),
                     ("requests_per_minute", "requests_per_second"),
                     ("created_at", "updated_at"),
                 )
@@ -145,13 +145,27 @@ class UserAdmin(ActorAdmin):
         ),
     )
     add_fieldsets = (
-        (None, {"fields": ("email", "name", "role", "manager", "time_zone", "password")}),
+        (
+            None,
+            {
+                "fields": (
+                    "email",
+                    "name",
+                    "role",
+                    "manager",
+                    "time_zone",
+                    "password",
+                    "all_territories",
+                )
+            },
+        ),
     )
     readonly_fields = (
         "name",
         "email",
         "time_zone",
         "last_login",
+        "all_territories",
         "requests_per_minute",
         "requests_per_second",
         "created_at",
