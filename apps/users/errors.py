@@ -1,6 +1,7 @@
 """What is refused about people and sign-in."""
 
 from apps.core.errors import Conflict, NotAllowed, NotSignedIn, Refusal, RuleBroken
+from apps.core.rate_limits import RateLimitExceeded
 
 
 class WrongCredentials(NotSignedIn):
@@ -8,6 +9,34 @@ class WrongCredentials(NotSignedIn):
 
     reason = "wrong_credentials"
     message = "E-mail or password is wrong."
+
+
+class TooManySignIns(RateLimitExceeded):
+    """Too many attempts to sign in failed from this address. `retry_after` is in seconds."""
+
+    reason = "too_many_sign_ins"
+    message = "Too many attempts to sign in. Try again later."
+
+
+class SecondFactorNeeded(NotSignedIn):
+    """The password is right; the role or the person wants a code besides."""
+
+    reason = "second_factor_needed"
+    message = "Give the code of your authenticator."
+
+
+class WrongCode(NotSignedIn):
+    """The code is wrong, was used already, or too many were wrong before."""
+
+    reason = "wrong_code"
+    message = "This code is not valid."
+
+
+class SecondFactorThere(Conflict):
+    """The person has an authenticator already."""
+
+    reason = "second_factor_there"
+    message = "You have a second factor already. An administrator can reset it."
 
 
 class SignInEnded(NotSignedIn):

@@ -29,6 +29,44 @@ class UserSignedIn:
     method: str
 
 
+@event("user.sign_in_refused", topic="sales.users", about="subject_id")
+@dataclass(frozen=True, kw_only=True)
+class UserSignInRefused:
+    """Somebody tried to sign in and was refused.
+
+    `subject_id` is the person's, or stands for an address that nobody has; `locked_for` are the
+    seconds for which further attempts are refused too.
+    """
+
+    subject_id: UUID
+    because: str
+    locked_for: int
+
+
+@event("user.password_changed", topic="sales.users", about="user_id")
+@dataclass(frozen=True, kw_only=True)
+class UserPasswordChanged:
+    """A person has a new password, and all sign-ins with the former one ended."""
+
+    user_id: UUID
+
+
+@event("user.second_factor_enrolled", topic="sales.users", about="user_id")
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorEnrolled:
+    """A person is asked for a code from now on."""
+
+    user_id: UUID
+
+
+@event("user.second_factor_reset", topic="sales.users", about="user_id")
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorReset:
+    """A person's second factor was taken away, to enrol anew."""
+
+    user_id: UUID
+
+
 @event("user.signed_out", topic="sales.users", about="user_id")
 @dataclass(frozen=True, kw_only=True)
 class UserSignedOut:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,11 @@ from tests.factories.users import UserFactory
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "x7" * 30
 KEYS = fresh_key()
-ALL = {"SECRET_KEY": SECRET, "JWT_SIGNING_KEYS": KEYS}
+ALL = {
+    "SECRET_KEY": SECRET,
+    "JWT_SIGNING_KEYS": KEYS,
+    "SEALING_KEY": b64encode(SECRET[:32].encode()).decode(),
+}
 WEAK_KEY = (
     generate_private_key(65537, 1024)
     .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -54,6 +59,9 @@ def test_starts_with_a_secret_of_its_own():
         ({**ALL, "JWT_SIGNING_KEYS": "secret" * 20}, "JWT_SIGNING_KEYS: there is no private key"),
         ({**ALL, "JWT_SIGNING_KEYS": KEYS.replace("a", "b")}, "JWT_SIGNING_KEYS: a private key"),
         ({**ALL, "JWT_SIGNING_KEYS": WEAK_KEY}, "JWT_SIGNING_KEYS: a key is not RSA of"),
+        ({**ALL, "SEALING_KEY": ""}, "SEALING_KEY must be"),
+        ({**ALL, "SEALING_KEY": "c2hvcnQ="}, "SEALING_KEY must be"),
+        ({**ALL, "SEALING_KEY": "no base64!"}, "SEALING_KEY must be"),
         ({**ALL, "DEBUG": "true"}, "DEBUG is not for production"),
     ],
 )

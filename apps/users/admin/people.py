@@ -35,6 +35,7 @@ from apps.users.services.people import (
     limit_requests,
     set_password,
 )
+from apps.users.services.second_factor import has_second_factor, reset_second_factor
 
 ROLE_TONES = {
     "admin": "danger",
@@ -181,6 +182,17 @@ class UserAdmin(ActorAdmin):
             icon="key",
             sentence="All sign-ins of the person end.",
             tone=ActionVariant.DEFAULT,
+        ),
+        Operation(
+            name="reset",
+            label="Reset the second factor",
+            permission=MANAGE_USER,
+            one=reset_second_factor,
+            offered=has_second_factor,
+            asks_first=True,
+            icon="phonelink_erase",
+            sentence="The person enrols anew. Do it only for whoever you know.",
+            is_secondary=True,
         ),
         Operation(
             name="limit",

@@ -15,10 +15,11 @@ from apps.users.services.sign_ins import refresh_tokens, sign_in, sign_out
 
 
 class Credentials(Body):
-    """E-mail and password."""
+    """E-mail and password, and the code of an authenticator for whoever has one."""
 
     email = Text(max_length=255)
     password = Text(max_length=256, trim_whitespace=False)
+    code = Text(max_length=50, required=False)
 
 
 class RefreshBody(Body):

@@ -14,7 +14,7 @@ from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import declared, require
 from apps.users.errors import EmailTaken, ReportingLineLoops
-from apps.users.events import UserAccessChanged
+from apps.users.events import UserAccessChanged, UserPasswordChanged
 from apps.users.models import Role, RolePermission, SignIn, User
 from apps.users.permissions import MANAGE_USER
 from apps.users.selectors import forget_standings, reports_of
@@ -110,6 +110,7 @@ def set_password(*, user_id: UUID, password: str, actor: Actor) -> None:
     SignIn.objects.filter(user=user, ended_at=None).update(
         ended_at=timezone.now(), ended_because="password changed"
     )
+    publish(UserPasswordChanged(user_id=user.pk), actor=actor)
     transaction.on_commit(forget_standings)
 
 

@@ -24,10 +24,19 @@ from rest_framework_simplejwt.tokens import Token
 from apps.core.actors import Actor, system_actor
 from apps.core.identifiers import new_id
 from apps.core.journal import publish
-from apps.users.errors import RefreshTokenReused, SignInEnded, WrongCredentials
-from apps.users.events import UserSignedIn, UserSignedOut
+from apps.users.errors import (
+    RefreshTokenReused,
+    SecondFactorNeeded,
+    SignInEnded,
+    TooManySignIns,
+    WrongCode,
+    WrongCredentials,
+)
+from apps.users.events import UserSignedIn, UserSignedOut, UserSignInRefused
 from apps.users.models import ApiKey, Application, SignIn, User
 from apps.users.selectors import forget_standings
+from apps.users.services.attempts import digest_of_name, from_address, on_account
+from apps.users.services.second_factor import check_second_factor, has_second_factor, must_enrol
 from apps.users.services.tokens import RefreshToken, access_lifetime, access_token, refresh_token
 
 
@@ -55,20 +64,69 @@ class Tokens:
     expires_in: int
 
 
-def sign_in(*, email: str, password: str, visitor: Visitor) -> Tokens:
-    """Sign a person in with e-mail and password. Raises WrongCredentials."""
+def sign_in(*, email: str, password: str, visitor: Visitor, code: str = "") -> Tokens:
+    """Sign a person in with e-mail and password, and a code where one is needed.
+
+    Raises WrongCredentials, TooManySignIns, SecondFactorNeeded, WrongCode.
+    """
     user = person_with(email=email, password=password, visitor=visitor)
+    if must_enrol(user):
+        raise SecondFactorNeeded("Sign in to the back office once, to enrol a second factor.")
+    if has_second_factor(user):
+        if not code:
+            raise SecondFactorNeeded
+        take_code(user=user, code=code, visitor=visitor)
     return tokens_of(start_sign_in(user=user, method="password", visitor=visitor))
 
 
 def person_with(*, email: str, password: str, visitor: Visitor) -> User:
-    """The person with an address and a password. Raises WrongCredentials."""
-    user = User.objects.active().filter(email__iexact=email).first()
-    # Unknown addresses cost the same time as wrong passwords, so nobody can list our people.
+    """The person with an address and a password. Raises WrongCredentials, TooManySignIns.
+
+    Whatever is wrong takes the same time and is told alike, so nobody can list our people or find
+    out that an account is locked.
+    """
+    address, account = from_address(visitor.address), on_account(email)
+    may_try, address_locked_for = address.take()
+    if not may_try:
+        raise TooManySignIns(retry_after=address_locked_for)
+    is_looked_at, locked_for = account.take()
+    user = User.objects.filter(email__iexact=email).first()
     known = check_password(password, user.password if user else _nobodys_password())
-    if user is None or not known:
+    if user is None or not known or not is_looked_at or not user.is_active:
+        _tell_refusal(
+            UUID(bytes=digest_of_name(email)) if user is None else user.pk,
+            because="wrong credentials" if is_looked_at else "locked",
+            locked_for=locked_for,
+            visitor=visitor,
+        )
+        if address_locked_for:
+            _tell_refusal(
+                UUID(bytes=digest_of_name(visitor.address)),
+                because="too many from one address",
+                locked_for=address_locked_for,
+                visitor=visitor,
+            )
         raise WrongCredentials
+    address.give_back()
+    account.forget()
     return user
+
+
+def take_code(*, user: User, code: str, visitor: Visitor) -> None:
+    """Take the code of somebody whose password was right. Raises WrongCode."""
+    try:
+        check_second_factor(user=user, code=code)
+    except WrongCode:
+        _tell_refusal(user.pk, because="wrong code", locked_for=0, visitor=visitor)
+        raise
+
+
+@transaction.atomic
+def _tell_refusal(subject_id: UUID, *, because: str, locked_for: int, visitor: Visitor) -> None:
+    publish(
+        UserSignInRefused(subject_id=subject_id, because=because, locked_for=locked_for),
+        actor=visitor.as_actor(),
+    )
 
 
 @cache
