@@ -18,6 +18,13 @@ class TooManySignIns(RateLimitExceeded):
     message = "Too many attempts to sign in. Try again later."
 
 
+class SingleSignOnRefused(NotSignedIn):
+    """The identity provider does not vouch for anybody who may come in. Never says why."""
+
+    reason = "single_sign_on_refused"
+    message = "This sign-in did not work. Try again, or ask your administrator."
+
+
 class SecondFactorNeeded(NotSignedIn):
     """The password is right; the role or the person wants a code besides."""
 

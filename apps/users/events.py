@@ -43,6 +43,15 @@ class UserSignInRefused:
     locked_for: int
 
 
+@event("user.territories_claimed", topic="sales.users", about="user_id")
+@dataclass(frozen=True, kw_only=True)
+class TerritoriesClaimed:
+    """An identity provider says that a person works these territories, by their names."""
+
+    user_id: UUID
+    territories: tuple[str, ...]
+
+
 @event("user.password_changed", topic="sales.users", about="user_id")
 @dataclass(frozen=True, kw_only=True)
 class UserPasswordChanged:

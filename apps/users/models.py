@@ -230,3 +230,20 @@ class SecondFactor(Record):
 
     def __str__(self) -> str:
         return f"Second factor of {self.user_id}"
+
+
+class ExternalIdentity(Record):
+    """A person as an identity provider knows them: by its subject, which never changes."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="external_identities")
+    provider = models.CharField(max_length=50)
+    subject = models.CharField(max_length=255)
+
+    class Meta:
+        verbose_name_plural = "external identities"
+        constraints = [
+            models.UniqueConstraint("provider", "subject", name="external_identity_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.subject}"

@@ -18,7 +18,9 @@ from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.sites import UnfoldAdminSite
 
 from apps.users.pages.sign_in import CodePage, SecondFactorPage, SignInPage
+from apps.users.pages.single_sign_on import back_from_provider, go_to_provider
 from apps.users.services.people import set_password
+from apps.users.services.single_sign_on import providers
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
@@ -58,6 +60,8 @@ class BackOffice(UnfoldAdminSite):
         """The site's, and the second factor's, which has to be shown before one is in."""
         return [
             path("login/code/", CodePage.as_view(), name="second-factor-code"),
+            path("login/by/<slug:name>/", go_to_provider, name="single-sign-on"),
+            path("login/back/", back_from_provider, name="single-sign-on-back"),
             path("second-factor/", SecondFactorPage.as_view(), name="second-factor"),
             *super().get_urls(),
         ]
@@ -75,6 +79,7 @@ class BackOffice(UnfoldAdminSite):
             extra_context={
                 **self.each_context(request),
                 "title": "Sign in",
+                "providers": providers(),
                 "app_path": request.get_full_path(),
                 **(extra_context or {}),
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from celery.schedules import crontab
@@ -145,6 +146,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.core.tasks.resume_stalled_jobs",
         "schedule": timedelta(minutes=1),
     },
+    "forget old sign-ins": {
+        "task": "apps.users.tasks.forget_what_is_over",
+        "schedule": crontab(hour=3, minute=20),
+    },
     "forget old idempotency keys": {
         "task": "apps.core.tasks.forget_old_idempotency_keys",
         "schedule": crontab(hour=3, minute=10),
@@ -180,6 +185,8 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 # Roles that may not come in without a second factor.
 SECOND_FACTOR_ROLES: list[str] = env.list("SECOND_FACTOR_ROLES", default=[])
+# OpenID Connect providers, as apps.users.rules.claims.Provider describes them.
+SINGLE_SIGN_ON: list[dict[str, Any]] = env.json("SINGLE_SIGN_ON", default=[])
 # 32 bytes in base64: seals secrets at rest.
 SEALING_KEY = env("SEALING_KEY", default="")
 SIMPLE_JWT = {

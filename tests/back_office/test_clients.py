@@ -9,9 +9,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.territories.selectors import forget_reach
+from apps.users.errors import NotAClient
 from apps.users.models import ApiKey, Application, Role
 from apps.users.selectors import forget_standings
 from apps.users.services.api_keys import issue_api_key
+from apps.users.services.people import bind_client
+from tests.factories.leads import LeadFactory
 from tests.factories.users import UserFactory
 
 
@@ -79,6 +83,31 @@ def test_an_application_is_admitted_and_ended(office, admin):
     browser.post(reverse("admin:users_application_operation_end", args=[application.pk]))
     application.refresh_from_db()
     assert application.ended_at is not None
+
+
+def test_how_far_a_client_sees_is_set_on_its_page(office, admin, issued, deliver_events):
+    LeadFactory()
+    browser = office(admin)
+    address = reverse("admin:users_user_operation_reach", args=[issued.key.user_id])
+
+    def seen():
+        deliver_events()
+        forget_reach()
+        answer = Client().get("/api/v1/leads", headers={"X-API-Key": issued.text})
+        return len(answer.json()["data"])
+
+    assert seen() == 0
+    browser.post(address, {"all_territories": "on"})
+    assert seen() == 1
+    browser.post(address, {})
+    assert seen() == 0
+
+
+def test_nobody_else_can_be_let_see_everything(system, rep):
+    with pytest.raises(NotAClient):
+        bind_client(user_id=rep.pk, all_territories=True, actor=system)
+    rep.refresh_from_db()
+    assert not rep.all_territories
 
 
 @pytest.mark.parametrize("role", [Role.SALES_MANAGER, Role.SALES_REP, Role.READ_ONLY])

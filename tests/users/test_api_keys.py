@@ -127,7 +127,11 @@ def test_nobody_passes_on_rights_they_lack(machine, admin):
     with pytest.raises(ScopeTooWide):
         issue_api_key(**facts, scopes=["lead:read", "lead:write"], actor=narrow)
     assert ApiKey.objects.count() == 0
-    issue_api_key(**facts, scopes=["lead:read"], actor=narrow)
+    wide = issue_api_key(**facts, actor=actor_for(admin.pk, door="test")).key
+    with pytest.raises(ScopeTooWide):
+        rotate_api_key(api_key_id=wide.pk, actor=narrow)
+    issued = issue_api_key(**facts, scopes=["lead:read"], actor=narrow)
+    rotate_api_key(api_key_id=issued.key.pk, actor=narrow)
 
 
 def test_scopes_narrow_the_role_and_never_widen_it(issue):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection
+from django.utils import timezone
 
 from apps.users.models import SignIn
 from apps.users.selectors import forget_standings
 from apps.users.services.people import change_access
-from tests.factories.users import PASSWORD, UserFactory
+from apps.users.tasks import forget_what_is_over
+from tests.factories.users import PASSWORD, SignInFactory, UserFactory
 
 
 def _sign_in(client, user):
@@ -87,6 +91,17 @@ def test_without_a_token_the_answer_is_401_in_the_envelope(client, db):
     error = answer.json()["error"]
     assert error["code"] == "UNAUTHORIZED"
     assert error["request_id"] == answer["X-Request-ID"] == "abc-1"
+
+
+def test_sign_ins_are_forgotten_a_month_after_they_ended(rep):
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        started = SignInFactory(user=rep)
+        clock.shift(timedelta(days=30, hours=7))
+        forget_what_is_over()
+        assert SignIn.objects.get() == started
+        clock.shift(timedelta(hours=1, seconds=1))
+        forget_what_is_over()
+        assert SignIn.objects.count() == 0
 
 
 def test_a_change_of_role_ends_older_tokens(api, admin, rep, acting):

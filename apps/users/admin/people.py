@@ -13,7 +13,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
@@ -31,6 +35,7 @@ from apps.users.selectors import permission_matrix
 from apps.users.services.people import (
     add_user,
     allow_role,
+    bind_client,
     change_access,
     limit_requests,
     set_password,
@@ -65,6 +70,22 @@ class PasswordForm(OperationForm):
         strip=False,
         widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}),
     )
+
+
+class ReachForm(OperationForm):
+    """How far a machine client sees."""
+
+    all_territories = forms.BooleanField(
+        label="Sees every row",
+        required=False,
+        help_text="Otherwise those of the territories it is a member of.",
+        widget=UnfoldBooleanSwitchWidget(),
+    )
+
+    def prepare(self) -> None:
+        """As it is."""
+        if self.row is not None:
+            self.initial.setdefault("all_territories", self.row.all_territories)
 
 
 class RequestsForm(OperationForm):
@@ -182,6 +203,15 @@ class UserAdmin(ActorAdmin):
             icon="key",
             sentence="All sign-ins of the person end.",
             tone=ActionVariant.DEFAULT,
+        ),
+        Operation(
+            name="reach",
+            label="Set its reach",
+            permission=MANAGE_USER,
+            one=bind_client,
+            form=ReachForm,
+            offered=lambda user: user.role == Role.INTEGRATION,
+            icon="travel_explore",
         ),
         Operation(
             name="reset",

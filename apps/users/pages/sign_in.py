@@ -92,7 +92,7 @@ class SignInPage(LoginView):
     """The password; whoever needs a code is asked for it next."""
 
     form_class = SignInForm
-    template_name = "admin/login.html"
+    template_name = "users/sign_in.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Let the person in, or go on to the second factor."""

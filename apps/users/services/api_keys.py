@@ -70,9 +70,7 @@ def issue_api_key(
     if not now < expires_at <= now + LONGEST_LIFE:
         raise InvalidInput.field("expires_at", "Give a moment within the next 366 days.")
     given = checked_scopes(scopes)
-    held = permission_matrix().get(user.role, frozenset())
-    if not actor.is_system and not actor.permissions >= held.intersection(given or held):
-        raise ScopeTooWide
+    _refuse_wider_rights(given, actor)
     secret = secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
         user=user,
@@ -101,11 +99,12 @@ def rotate_api_key(
 ) -> IssuedKey:
     """Replace a key's secret; the former one works on for a while, and then no more.
 
-    Raises NotAllowed, NotFound, InvalidInput, KeyRevoked.
+    Raises NotAllowed, NotFound, InvalidInput, KeyRevoked, ScopeTooWide.
     """
     key = _locked(api_key_id, actor)
     if key.revoked_at is not None:
         raise KeyRevoked
+    _refuse_wider_rights(key.scopes, actor)
     now = timezone.now()
     grace = timedelta(minutes=grace_minutes)
     if not timedelta(0) <= grace <= LONGEST_GRACE:
@@ -143,6 +142,13 @@ def revoke_api_key(*, api_key_id: UUID, actor: Actor) -> ApiKey:
     publish(ApiKeyRevoked(api_key_id=key.pk, user_id=key.user_id), actor=actor)
     transaction.on_commit(forget_standings)
     return key
+
+
+def _refuse_wider_rights(scopes: Sequence[str] | None, actor: Actor) -> None:
+    """Whoever holds a secret holds its rights: nobody gets more than they have."""
+    held = permission_matrix().get(Role.INTEGRATION, frozenset())
+    if not actor.is_system and not actor.permissions >= held.intersection(scopes or held):
+        raise ScopeTooWide
 
 
 def _locked(api_key_id: UUID, actor: Actor) -> ApiKey:

@@ -13,7 +13,7 @@ from apps.core.actors import Actor
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import declared, require
-from apps.users.errors import EmailTaken, ReportingLineLoops
+from apps.users.errors import EmailTaken, NotAClient, ReportingLineLoops
 from apps.users.events import UserAccessChanged, UserPasswordChanged
 from apps.users.models import Role, RolePermission, SignIn, User
 from apps.users.permissions import MANAGE_USER
@@ -91,6 +91,24 @@ def change_access(
         SignIn.objects.filter(user=user, ended_at=None).update(
             ended_at=timezone.now(), ended_because="access ended"
         )
+    _tell(user, actor)
+    return user
+
+
+@transaction.atomic
+def bind_client(*, user_id: UUID, all_territories: bool, actor: Actor) -> User:
+    """Let a machine client see every row, or those of its territories alone.
+
+    Raises NotAllowed, NotFound, NotAClient.
+    """
+    require(actor, MANAGE_USER)
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound
+    if user.role != Role.INTEGRATION:
+        raise NotAClient("Only machine clients can be let see every row.")
+    user.all_territories = all_territories
+    user.save(update_fields=["all_territories", "updated_at"])
     _tell(user, actor)
     return user
 

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
@@ -24,6 +25,7 @@ from rest_framework_simplejwt.tokens import Token
 from apps.core.actors import Actor, system_actor
 from apps.core.identifiers import new_id
 from apps.core.journal import publish
+from apps.core.permissions import require
 from apps.users.errors import (
     RefreshTokenReused,
     SecondFactorNeeded,
@@ -33,11 +35,14 @@ from apps.users.errors import (
     WrongCredentials,
 )
 from apps.users.events import UserSignedIn, UserSignedOut, UserSignInRefused
-from apps.users.models import ApiKey, Application, SignIn, User
+from apps.users.models import ApiKey, Application, FailedSignIns, SignIn, User
+from apps.users.permissions import MANAGE_USER
 from apps.users.selectors import forget_standings
-from apps.users.services.attempts import digest_of_name, from_address, on_account
+from apps.users.services.attempts import REMEMBERED, digest_of_name, from_address, on_account
 from apps.users.services.second_factor import check_second_factor, has_second_factor, must_enrol
 from apps.users.services.tokens import RefreshToken, access_lifetime, access_token, refresh_token
+
+KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -242,3 +247,14 @@ def read_token(kind: type[Token], text: str) -> Token:
 def tokens_of(current: SignIn) -> Tokens:
     """The tokens with which a sign-in goes on."""
     return Tokens(access_token(current), refresh_token(current), access_lifetime())
+
+
+@transaction.atomic
+def forget_old_sign_ins(*, actor: Actor) -> int:
+    """Delete what is over for a while: sign-ins, sessions, failures; returns how many sign-ins."""
+    require(actor, MANAGE_USER)
+    now = timezone.now()
+    Session.objects.filter(expire_date__lt=now).delete()
+    FailedSignIns.objects.filter(updated_at__lt=now - REMEMBERED).delete()
+    count, _ = SignIn.objects.filter(expires_at__lt=now - KEPT).delete()
+    return count
