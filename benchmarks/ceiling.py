@@ -6,6 +6,8 @@ No scope, no rights, no filters, no envelope, no total: the ratio to it is what 
 from __future__ import annotations
 
 import os
+from functools import cache
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.ceiling_settings")
 
@@ -15,6 +17,8 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+
+from apps.users.rules.signing import KeyRing
 
 _PAGE = """
 SELECT coalesce(json_agg(page), '[]')::text FROM (
@@ -28,11 +32,17 @@ SELECT coalesce(json_agg(page), '[]')::text FROM (
 _BEHIND_ALL = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
+@cache
+def _key() -> Any:
+    """The key by which the platform signs tokens on this machine."""
+    return KeyRing.of(settings.JWT_SIGNING_KEYS or settings.JWT_KEY_FILE.read_text()).first.public
+
+
 def page(request: HttpRequest) -> HttpResponse:
     """The newest 50 leads, for whoever has a valid token."""
     token = request.META.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
     try:
-        jwt.decode(token, settings.JWT_SECRET, algorithms=["HS256"])
+        jwt.decode(token, _key(), algorithms=["RS256"])
     except jwt.InvalidTokenError:
         return HttpResponse(status=401)
     after = request.GET.get("after", "infinity")

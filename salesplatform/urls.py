@@ -8,6 +8,13 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from apps.core.api.system import health
 from apps.core.graphql.endpoint import GraphQL, explorer
+from apps.users.api.oauth import (
+    TokenGrant,
+    TokenRevocation,
+    server_metadata,
+    signing_keys,
+)
+from apps.users.pages.authorize import authorize
 from salesplatform.schema import schema
 
 API_V1 = [
@@ -26,6 +33,11 @@ urlpatterns = [
     path("health", health),
     path("metrics", ExportToDjangoView),
     path("api/v1/", include(API_V1)),
+    path(".well-known/jwks.json", signing_keys, name="signing-keys"),
+    path(".well-known/oauth-authorization-server", server_metadata),
+    path("oauth/authorize", authorize, name="authorize"),
+    path("oauth/token", TokenGrant.as_view(), name="oauth-token"),
+    path("oauth/revoke", TokenRevocation.as_view(), name="oauth-revocation"),
     path("graphql", GraphQL.as_view(graphql_schema=schema.graphql_schema)),
     path("graphiql", explorer),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),

@@ -14,6 +14,7 @@ import salesplatform.celery  # noqa: F401  tasks run at once, as the test settin
 from apps.core.actors import Actor, system_actor
 from apps.core.cache import shared_cache
 from apps.core.journal import deliver
+from apps.core.models import BusinessEvent
 from apps.core.rows.totals import forget_totals
 from apps.opportunities.selectors import forget_pipelines
 from apps.territories.fields import TERRITORY_NAMES
@@ -21,6 +22,7 @@ from apps.territories.selectors import forget_reach
 from apps.users.fields import USER_NAMES
 from apps.users.models import Role, User
 from apps.users.selectors import forget_standings
+from apps.users.services.api_keys import forget_uses
 from tests.factories.users import PASSWORD, UserFactory, actor_of
 
 
@@ -28,7 +30,13 @@ from tests.factories.users import PASSWORD, UserFactory, actor_of
 def _nothing_remembered() -> None:
     """Caches of one test never answer another, nor those of a parallel worker."""
     shared_cache.keep_apart(f"{uuid4()}:")
-    for forget in (forget_totals, forget_reach, forget_standings, forget_pipelines):
+    for forget in (
+        forget_totals,
+        forget_reach,
+        forget_standings,
+        forget_pipelines,
+        forget_uses,
+    ):
         forget()
     for names in (USER_NAMES, TERRITORY_NAMES):
         names.forget()
@@ -91,12 +99,13 @@ def _json(body: Any) -> bytes:
 
 @pytest.fixture
 def api() -> Callable[[User], ApiClient]:
-    """An API client signed in as a person, by the real sign-in."""
+    """An API client signed in as a person, by the real sign-in, of which the journal forgets."""
 
     def sign_in(user: User) -> ApiClient:
         client = ApiClient()
         answer = client.call("POST", "/auth/token", {"email": user.email, "password": PASSWORD})
         assert answer.status_code == 200, answer.content
+        BusinessEvent.objects.filter(name="user.signed_in", aggregate_id=user.pk).delete()
         client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {answer.json()['access']}"
         return client
 

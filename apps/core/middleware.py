@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from apps.core.api.envelope import answer_exception
@@ -15,7 +16,10 @@ _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestIdentity:
-    """Gives every request an id: the caller's `X-Request-ID` where it is safe, else a new one."""
+    """Gives every request an id: the caller's `X-Request-ID` where it is safe, else a new one.
+
+    Behind proxies of ours the address is the one that the outermost of them saw.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -24,11 +28,21 @@ class RequestIdentity:
         stated = request.headers.get("X-Request-ID", "")
         request_id = stated if _ACCEPTABLE.fullmatch(stated) else str(uuid.uuid4())
         request.request_id = request_id  # type: ignore[attr-defined]
+        request.META["REMOTE_ADDR"] = _address(request)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+def _address(request: HttpRequest) -> str:
+    """Where a request comes from; only what our own proxies wrote is believed."""
+    direct: str = request.META.get("REMOTE_ADDR", "")
+    if not settings.PROXIES_IN_FRONT:
+        return direct
+    named = [one.strip() for one in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    return [*named, direct][-settings.PROXIES_IN_FRONT - 1 :][0] or direct
 
 
 class FailureEnvelope:

@@ -60,10 +60,11 @@ WITH RECURSIVE team(id) AS (
     SELECT t.id FROM territories_territory t JOIN branch ON t.parent_territory_id = branch.id
 )
 SELECT ARRAY(SELECT id FROM team ORDER BY id),
-       ARRAY(SELECT id FROM joined UNION SELECT id FROM branch ORDER BY id)
+       ARRAY(SELECT id FROM joined UNION SELECT id FROM branch ORDER BY id),
+       EXISTS (SELECT FROM users_user WHERE id = %(user)s AND all_territories)
 """
 
-_reaches: TTLCache[tuple[UUID, str], Reach] = TTLCache(20_000, NOTICED_WITHIN_SECONDS)
+_reaches: TTLCache[tuple[UUID, str, bool], Reach] = TTLCache(20_000, NOTICED_WITHIN_SECONDS)
 
 
 def reach_of(actor: Actor) -> Reach:
@@ -75,26 +76,27 @@ def reach_of(actor: Actor) -> Reach:
     """
     if actor.role == ADMIN:
         return EVERYTHING
-    key = (actor.id, actor.role)
+    unrouted = actor.may(ASSIGN_TERRITORY)  # scopes may narrow it, from one request to the next
+    key = (actor.id, actor.role, unrouted)
     if (known := _reaches.get(key)) is not None:
         return known
     generation = shared_cache.generation(GENERATION)
-    users, territories = shared_cache.get_or_make(
+    users, territories, everything = shared_cache.get_or_make(
         f"reach:{generation}:{actor.role}:{actor.id}",
         REACH_KEPT_SECONDS,
         lambda: _resolve(actor),
     )
     reach = Reach(
-        everything=actor.role == INTEGRATION and not territories,
+        everything=everything,
         user_ids=tuple(UUID(one) for one in users),
         territory_ids=tuple(UUID(one) for one in territories),
-        unrouted=actor.may(ASSIGN_TERRITORY),
+        unrouted=unrouted,
     )
     _reaches[key] = reach
     return reach
 
 
-def _resolve(actor: Actor) -> list[list[str]]:
+def _resolve(actor: Actor) -> tuple[list[str], list[str], bool]:
     with connection.cursor() as cursor:
         cursor.execute(
             _REACH,
@@ -105,8 +107,8 @@ def _resolve(actor: Actor) -> list[list[str]]:
                 "today": organisation_today(),
             },
         )
-        users, territories = cursor.fetchone()
-    return [[str(one) for one in users], [str(one) for one in territories]]
+        users, territories, everything = cursor.fetchone()
+    return [str(one) for one in users], [str(one) for one in territories], everything
 
 
 def make_reach_stale() -> None:

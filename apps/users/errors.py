@@ -1,6 +1,7 @@
 """What is refused about people and sign-in."""
 
-from apps.core.errors import Conflict, NotSignedIn, RuleBroken
+from apps.core.errors import Conflict, NotAllowed, NotSignedIn, Refusal, RuleBroken
+from apps.core.rate_limits import RateLimitExceeded
 
 
 class WrongCredentials(NotSignedIn):
@@ -8,6 +9,41 @@ class WrongCredentials(NotSignedIn):
 
     reason = "wrong_credentials"
     message = "E-mail or password is wrong."
+
+
+class TooManySignIns(RateLimitExceeded):
+    """Too many attempts to sign in failed from this address. `retry_after` is in seconds."""
+
+    reason = "too_many_sign_ins"
+    message = "Too many attempts to sign in. Try again later."
+
+
+class SingleSignOnRefused(NotSignedIn):
+    """The identity provider does not vouch for anybody who may come in. Never says why."""
+
+    reason = "single_sign_on_refused"
+    message = "This sign-in did not work. Try again, or ask your administrator."
+
+
+class SecondFactorNeeded(NotSignedIn):
+    """The password is right; the role or the person wants a code besides."""
+
+    reason = "second_factor_needed"
+    message = "Give the code of your authenticator."
+
+
+class WrongCode(NotSignedIn):
+    """The code is wrong, was used already, or too many were wrong before."""
+
+    reason = "wrong_code"
+    message = "This code is not valid."
+
+
+class SecondFactorThere(Conflict):
+    """The person has an authenticator already."""
+
+    reason = "second_factor_there"
+    message = "You have a second factor already. An administrator can reset it."
 
 
 class SignInEnded(NotSignedIn):
@@ -36,3 +72,38 @@ class ReportingLineLoops(RuleBroken):
 
     reason = "reporting_line_loops"
     message = "A reporting line can't lead back to the same person."
+
+
+class NotAClient(RuleBroken):
+    """Keys are for machine clients: nobody else should be able to act as a person."""
+
+    reason = "not_a_client"
+    message = "API keys are for machine clients, whose role is integration."
+
+
+class KeyRevoked(Conflict):
+    """The key was revoked, which can't be undone."""
+
+    reason = "api_key_revoked"
+    message = "This API key is revoked."
+
+
+class ScopeTooWide(NotAllowed):
+    """Somebody would pass on rights that they do not have."""
+
+    reason = "scope_too_wide"
+    message = "You can't give rights that you don't have yourself."
+
+
+class ApplicationEnded(Conflict):
+    """The application is not admitted any more."""
+
+    reason = "application_ended"
+    message = "This application is not admitted any more."
+
+
+class OAuthRefusal(Refusal):
+    """What OAuth 2 refuses: `reason` is the error code of RFC 6749."""
+
+    code = "VALIDATION_ERROR"
+    reason = "invalid_request"

@@ -1,9 +1,12 @@
-"""Gives pages the actor behind the session."""
+"""Gives pages the actor behind the session, and ends sessions in time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
+from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -12,14 +15,29 @@ from apps.users.selectors import actor_for
 
 
 class ActorOfSession:
-    """Sets `request.actor`: whoever is signed in, resolved when first needed, or None."""
+    """Sets `request.actor`: whoever is signed in, resolved when first needed, or None.
+
+    A session ends eight hours after signing in, however busy it is (sales-system-architecture,
+    Security Model).
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            self.end_in_time(request)
         request.actor = SimpleLazyObject(lambda: self.resolve(request))  # type: ignore[attr-defined]
         return self.get_response(request)
+
+    @staticmethod
+    def end_in_time(request: HttpRequest) -> None:
+        """Sign out whoever signed in too long ago."""
+        if not request.user.is_authenticated:
+            return
+        now = int(time.time())
+        if now - request.session.setdefault("signed_in_at", now) >= settings.SESSION_COOKIE_AGE:
+            logout(request)
 
     @staticmethod
     def resolve(request: HttpRequest) -> Actor | None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from typing import Any
 from uuid import UUID
 
 from cachetools import TTLCache, cached
 from cachetools.keys import hashkey
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from apps.core.actors import Actor, RateLimit
 from apps.core.permissions import declared
-from apps.users.models import RolePermission, User
+from apps.users.models import ApiKey, Role, RolePermission, SignIn, User
 
 # How long a change of role, a revocation or a new matrix may go unnoticed by a process.
 NOTICED_WITHIN_SECONDS = 5
@@ -30,8 +34,31 @@ class Standing:
     rate_limit: RateLimit = RateLimit()
 
 
+@dataclass(frozen=True)
+class KeyStanding:
+    """What an API key is good for right now; `former_digest` is taken until `former_until`."""
+
+    key_id: UUID
+    user_id: UUID
+    prefix: str
+    scopes: Collection[str] | None
+    expires_at: datetime
+    digest: str
+    former_digest: str
+    former_until: datetime | None
+
+    def opens_with(self, digest: str, *, now: datetime) -> bool:
+        """Whether a secret with this digest is the key's."""
+        is_current = compare_digest(self.digest, digest)
+        is_former = compare_digest(self.former_digest, digest)
+        in_time = self.former_until is not None and now < self.former_until
+        return now < self.expires_at and (is_current or (is_former and in_time))
+
+
 _standings: TTLCache[UUID, Standing | None] = TTLCache(20_000, NOTICED_WITHIN_SECONDS)
 _matrix: TTLCache[Hashable, dict[str, frozenset[str]]] = TTLCache(1, NOTICED_WITHIN_SECONDS)
+_keys: TTLCache[str, KeyStanding | None] = TTLCache(20_000, NOTICED_WITHIN_SECONDS)
+_ended: TTLCache[Hashable, frozenset[UUID]] = TTLCache(1, NOTICED_WITHIN_SECONDS)
 
 
 @cached(_standings)
@@ -56,6 +83,30 @@ def current_standing(user_id: UUID) -> Standing | None:
     )
 
 
+@cached(_keys)
+def key_standing(prefix: str) -> KeyStanding | None:
+    """The standing of the key with a prefix; None when there is none or it was revoked."""
+    found = (
+        ApiKey.objects.filter(
+            prefix=prefix, revoked_at=None, user__is_active=True, user__role=Role.INTEGRATION
+        )
+        .values_list(
+            "pk",
+            "user_id",
+            "prefix",
+            "scopes",
+            "expires_at",
+            "digest",
+            "former_digest",
+            "former_until",
+        )
+        .first()
+    )
+    if found is None:
+        return None
+    return KeyStanding(*found)
+
+
 @cached(_matrix, key=lambda: hashkey("matrix"))
 def permission_matrix() -> dict[str, frozenset[str]]:
     """Which permissions each role holds now; a permission without a row has its declared roles."""
@@ -75,20 +126,32 @@ def permission_matrix() -> dict[str, frozenset[str]]:
     return {role: frozenset(names) for role, names in held.items()}
 
 
+@cached(_ended, key=lambda: hashkey("ended"))
+def ended_sign_ins() -> frozenset[UUID]:
+    """The sign-ins that ended while access tokens of theirs may still live."""
+    lifetime: Any = settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]
+    since = timezone.now() - lifetime - timedelta(minutes=1)
+    return frozenset(SignIn.objects.filter(ended_at__gte=since).values_list("pk", flat=True))
+
+
 def forget_standings() -> None:
     """Look everybody up anew in this process."""
-    _standings.clear()
-    _matrix.clear()
+    for known in (_standings, _matrix, _keys, _ended):
+        known.clear()
 
 
-def actor_for(user_id: UUID, *, door: str, request_id: str = "") -> Actor | None:
-    """The actor a person is, coming through a door; None when they may not act."""
+def actor_for(
+    user_id: UUID, *, door: str, request_id: str = "", scopes: Collection[str] | None = None
+) -> Actor | None:
+    """The actor a person is, coming through a door; None when they may not act.
+
+    `scopes` are the permissions they have at most, whatever the role holds.
+    """
     standing = current_standing(user_id)
     if standing is None:
         return None
-    return Actor(
-        user_id, standing.role, standing.permissions, door, request_id, standing.rate_limit
-    )
+    held = standing.permissions if scopes is None else standing.permissions.intersection(scopes)
+    return Actor(user_id, standing.role, held, door, request_id, standing.rate_limit)
 
 
 _REPORTS = """

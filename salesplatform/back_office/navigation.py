@@ -37,6 +37,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("users.User", "People", "group"),
             ("users.RolePermission", "Rights of roles", "verified_user"),
+            ("users.ApiKey", "API keys", "key"),
+            ("users.Application", "Applications", "apps"),
             ("core.Job", "Jobs", "pending_actions"),
             ("core.BusinessEvent", "Journal", "receipt_long"),
             ("core.EventDelivery", "Deliveries", "outbox"),

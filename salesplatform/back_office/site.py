@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import PasswordChangeView
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.sites import UnfoldAdminSite
 
+from apps.users.pages.sign_in import CodePage, SecondFactorPage, SignInPage
+from apps.users.pages.single_sign_on import back_from_provider, go_to_provider
 from apps.users.services.people import set_password
+from apps.users.services.single_sign_on import providers
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
@@ -49,6 +55,36 @@ class BackOffice(UnfoldAdminSite):
     """The pages of sales operations."""
 
     index_title = "Start"
+
+    def get_urls(self) -> list[URLPattern]:
+        """The site's, and the second factor's, which has to be shown before one is in."""
+        return [
+            path("login/code/", CodePage.as_view(), name="second-factor-code"),
+            path("login/by/<slug:name>/", go_to_provider, name="single-sign-on"),
+            path("login/back/", back_from_provider, name="single-sign-on-back"),
+            path("second-factor/", SecondFactorPage.as_view(), name="second-factor"),
+            *super().get_urls(),
+        ]
+
+    @method_decorator(never_cache)
+    @method_decorator(login_not_required)
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Sign in, or go on for whoever is signed in."""
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        request.current_app = self.name
+        page = SignInPage.as_view(
+            extra_context={
+                **self.each_context(request),
+                "title": "Sign in",
+                "providers": providers(),
+                "app_path": request.get_full_path(),
+                **(extra_context or {}),
+            }
+        )
+        return page(request)
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

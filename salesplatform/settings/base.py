@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from celery.schedules import crontab
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from salesplatform.logs import logging_configuration
 
@@ -15,9 +17,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.FileAwareEnv()
 
 SECRET_KEY = env("SECRET_KEY", default="")
-JWT_SECRET = env("JWT_SECRET", default="") or SECRET_KEY
+# RSA private keys in PEM, one after the other: the first signs tokens, all of them verify.
+JWT_SIGNING_KEYS = env("JWT_SIGNING_KEYS", default="")
+JWT_KEY_FILE: Path | None = None  # where a single machine keeps a key of its own
+TOKEN_ISSUER = env("TOKEN_ISSUER", default="salesplatform")
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
+# How many proxies of ours add to X-Forwarded-For before a request is here.
+PROXIES_IN_FRONT = env.int("PROXIES_IN_FRONT", default=0)
 
 # --- Apps -------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -98,7 +105,7 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_AGE = 8 * 3600  # from signing in, however busy the person is
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -174,17 +181,28 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("name", "email")},
+    },
 ]
 # E-mail addresses are unique without case, by a constraint of our own.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+# Roles that may not come in without a second factor.
+SECOND_FACTOR_ROLES: list[str] = env.list("SECOND_FACTOR_ROLES", default=[])
+# OpenID Connect providers, as apps.users.rules.claims.Provider describes them.
+SINGLE_SIGN_ON: list[dict[str, Any]] = env.json("SINGLE_SIGN_ON", default=[])
+# 32 bytes in base64: seals secrets at rest.
+SEALING_KEY = env("SEALING_KEY", default="")
 SIMPLE_JWT = {
-    "ALGORITHM": "HS256",
-    "SIGNING_KEY": JWT_SECRET,
+    "ALGORITHM": "RS256",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(hours=8),
 }
@@ -193,6 +211,7 @@ SIMPLE_JWT = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "apps.users.api.authentication.BearerToken",
+        "apps.users.api.authentication.ApiKeyHeader",
         "apps.users.api.authentication.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -260,6 +279,9 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
+    "ACCOUNT": {
+        "navigation": [{"title": "Second factor", "link": reverse_lazy("admin:second-factor")}]
+    },
     "STYLES": [lambda request: static("back_office.css")],
     "SCRIPTS": [lambda request: static("back_office.js")],
     "SIDEBAR": {

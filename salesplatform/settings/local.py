@@ -1,10 +1,15 @@
 """A single machine: `make run`."""
 
+import base64
+from hashlib import sha256
+
 from salesplatform.settings.base import *  # noqa: F403
 
 SECRET_KEY = env("SECRET_KEY", default="local-only-secret-key-that-production-refuses")  # noqa: F405
-JWT_SECRET = env("JWT_SECRET", default="") or SECRET_KEY  # noqa: F405
-SIMPLE_JWT["SIGNING_KEY"] = JWT_SECRET  # noqa: F405
+SEALING_KEY = env("SEALING_KEY", default="") or base64.b64encode(  # noqa: F405
+    sha256(SECRET_KEY.encode()).digest()
+)
+JWT_KEY_FILE = MEDIA_ROOT.parent / "token-key.pem"  # noqa: F405
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])  # noqa: F405
 STORAGES["staticfiles"] = {  # noqa: F405
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"

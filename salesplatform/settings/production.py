@@ -1,17 +1,28 @@
 """Production. Refuses to start with what is only fit for a single machine."""
 
+import base64
+
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.users.rules.signing import KeyRing
 from salesplatform.settings.base import *  # noqa: F403
-from salesplatform.settings.base import JWT_SECRET, SECRET_KEY
+from salesplatform.settings.base import JWT_SIGNING_KEYS, SEALING_KEY, SECRET_KEY
 
 DEMO_ALLOWED = False
+SECOND_FACTOR_ROLES = environ.Env().list("SECOND_FACTOR_ROLES", default=["admin"])
 
 if len(SECRET_KEY) < 40 or "production-refuses" in SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY must be set to at least 40 random characters.")
-if len(JWT_SECRET) < 40:
-    raise ImproperlyConfigured("JWT_SECRET must have at least 40 random characters.")
+try:
+    KeyRing.of(JWT_SIGNING_KEYS)
+except ValueError as failure:
+    raise ImproperlyConfigured(f"JWT_SIGNING_KEYS: {failure}.") from None
+try:
+    if len(base64.b64decode(SEALING_KEY, validate=True)) != 32:
+        raise ValueError
+except ValueError:
+    raise ImproperlyConfigured("SEALING_KEY must be 32 random bytes in base64.") from None
 if environ.Env().bool("DEBUG", default=False):
     raise ImproperlyConfigured("DEBUG is not for production.")
 

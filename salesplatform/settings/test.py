@@ -1,9 +1,10 @@
 """Test runs: the same as a single machine, with throw-away servers and cheap password hashes."""
 
+from apps.users.rules.signing import fresh_key
 from salesplatform.settings.local import *  # noqa: F403
 
-SECRET_KEY = JWT_SECRET = "test-only-secret-key-that-production-refuses"  # noqa: S105
-SIMPLE_JWT["SIGNING_KEY"] = JWT_SECRET  # noqa: F405
+SECRET_KEY = "test-only-secret-key-that-production-refuses"  # noqa: S105
+JWT_SIGNING_KEYS = fresh_key()
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True

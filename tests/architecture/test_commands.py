@@ -26,6 +26,7 @@ FOLDERS = {
     "api": REST,
     "admin": OFFICE,
     "back_office": OFFICE,
+    "pages": OFFICE,
     "graphql": GRAPHQL,
     "management": LINE,
     "tasks": CLOCK,
@@ -49,6 +50,7 @@ STEPS = {
 READS = {"preview_import": "a look at a file, which changes nothing"}
 
 _IN_THE_OFFICE = "People and their rights are kept in the back office."
+_AT_SIGN_IN = "It is part of signing in to the pages."
 _BY_CHANGE = "The owner is a field of the record: changing it hands the record over."
 _BY_MACHINE = "The platform does it by itself."
 NOT_OFFERED = {
@@ -57,6 +59,15 @@ NOT_OFFERED = {
     ("set_password", REST): _IN_THE_OFFICE,
     ("allow_role", REST): _IN_THE_OFFICE,
     ("limit_requests", REST): _IN_THE_OFFICE,
+    ("bind_client", REST): _IN_THE_OFFICE,
+    ("reset_second_factor", REST): _IN_THE_OFFICE,
+    ("admit_application", REST): _IN_THE_OFFICE,
+    ("end_application", REST): _IN_THE_OFFICE,
+    ("consent", REST): _AT_SIGN_IN,
+    ("begin_second_factor", REST): _AT_SIGN_IN,
+    ("confirm_second_factor", REST): _AT_SIGN_IN,
+    ("add_claimed_members", REST): _BY_MACHINE,
+    ("add_claimed_members", OFFICE): _BY_MACHINE,
     ("add_member", REST): _IN_THE_OFFICE,
     ("end_membership", REST): _IN_THE_OFFICE,
     ("grant_view", REST): _IN_THE_OFFICE,

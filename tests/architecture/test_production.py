@@ -5,16 +5,31 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.users.rules.signing import fresh_key
 from salesplatform.demo.company import refuse_demo_people
 from tests.factories.users import UserFactory
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "x7" * 30
+KEYS = fresh_key()
+ALL = {
+    "SECRET_KEY": SECRET,
+    "JWT_SIGNING_KEYS": KEYS,
+    "SEALING_KEY": b64encode(SECRET[:32].encode()).decode(),
+}
+WEAK_KEY = (
+    generate_private_key(65537, 1024)
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    .decode()
+)
 
 
 def _start(**variables: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +44,9 @@ def _start(**variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_starts_with_a_secret_of_its_own():
-    assert _start(SECRET_KEY=SECRET).returncode == 0
+    assert _start(**ALL).returncode == 0
+    on_one_line = {**ALL, "JWT_SIGNING_KEYS": KEYS.replace("\n", "\\n")}
+    assert _start(**on_one_line).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -38,8 +55,14 @@ def test_starts_with_a_secret_of_its_own():
         ({}, "SECRET_KEY must be set"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY must be set"),
         ({"SECRET_KEY": "local-only-secret-key-that-production-refuses"}, "SECRET_KEY must"),
-        ({"SECRET_KEY": SECRET, "JWT_SECRET": "short"}, "JWT_SECRET must"),
-        ({"SECRET_KEY": SECRET, "DEBUG": "true"}, "DEBUG is not for production"),
+        ({"SECRET_KEY": SECRET}, "JWT_SIGNING_KEYS: there is no private key"),
+        ({**ALL, "JWT_SIGNING_KEYS": "secret" * 20}, "JWT_SIGNING_KEYS: there is no private key"),
+        ({**ALL, "JWT_SIGNING_KEYS": KEYS.replace("a", "b")}, "JWT_SIGNING_KEYS: a private key"),
+        ({**ALL, "JWT_SIGNING_KEYS": WEAK_KEY}, "JWT_SIGNING_KEYS: a key is not RSA of"),
+        ({**ALL, "SEALING_KEY": ""}, "SEALING_KEY must be"),
+        ({**ALL, "SEALING_KEY": "c2hvcnQ="}, "SEALING_KEY must be"),
+        ({**ALL, "SEALING_KEY": "no base64!"}, "SEALING_KEY must be"),
+        ({**ALL, "DEBUG": "true"}, "DEBUG is not for production"),
     ],
 )
 def test_refuses_what_is_only_fit_for_one_machine(variables, sentence):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from base64 import b64encode
 
 import pytest
+
+from apps.users.rules.signing import fresh_key
 
 
 @pytest.mark.parametrize("address", ["/health", "/api/v1/leads", "/api/schema", "/nowhere"])
@@ -40,7 +43,8 @@ def test_the_deployment_check_is_clean():
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "salesplatform.settings.production",
         "SECRET_KEY": "a-key-of-more-than-fifty-characters-for-this-one-check-0123456789",
-        "JWT_SECRET": "another-key-of-more-than-fifty-characters-for-this-check-0123456789",
+        "JWT_SIGNING_KEYS": fresh_key(),
+        "SEALING_KEY": b64encode(bytes(range(32))).decode(),
         "ALLOWED_HOSTS": "sales.example",
     }
     checked = subprocess.run(

@@ -13,7 +13,9 @@ from django.apps import apps
 
 # Commands that nobody is signed in for yet.
 WITHOUT_ACTOR = {
-    "sign_in": "the person is only becoming an actor",
+    "start_sign_in": "the person is only becoming an actor",
+    "note_sign_in": "the person is only becoming an actor",
+    "revoke_token": "the token says who it is",
     "sign_out": "the token says who it is",
     "seed_default_pipeline": "reference data of an empty system",
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import factory
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from apps.core.actors import Actor
-from apps.users.models import Role, User
+from apps.core.identifiers import new_id
+from apps.users.models import Role, SignIn, User
 from apps.users.selectors import actor_for
 
 PASSWORD = "correct horse battery staple"
@@ -30,3 +34,14 @@ def actor_of(user: User, *, door: str = "test") -> Actor:
     actor = actor_for(user.pk, door=door, request_id="test-request")
     assert actor is not None
     return actor
+
+
+class SignInFactory(DjangoModelFactory):
+    """A sign-in with tokens that goes on."""
+
+    class Meta:
+        model = SignIn
+
+    user = factory.SubFactory(UserFactory)
+    current_token = factory.LazyFunction(new_id)
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(hours=8))

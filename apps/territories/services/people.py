@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
 from django.contrib.auth.models import Permission as DjangoPermission
 from django.db import transaction
+from django.db.models import Q
 
 from apps.core.actors import Actor
 from apps.core.errors import InvalidInput, NotFound
@@ -48,6 +50,24 @@ def add_member(
     )
     _tell(territory, "members", actor)
     return member
+
+
+@transaction.atomic
+def add_claimed_members(*, user_id: UUID, names: Sequence[str], actor: Actor) -> None:
+    """Make a person a member of the territories with these names; those that are there stay.
+
+    Nobody loses a territory by it, and names that no territory has are passed over.
+    Raises NotAllowed.
+    """
+    today = organisation_today()
+    worked = TerritoryMember.objects.filter(
+        Q(valid_until=None) | Q(valid_until__gte=today), user_id=user_id, valid_from__lte=today
+    )
+    missing = (
+        Territory.objects.active().filter(name__in=names).exclude(pk__in=worked.values("territory"))
+    )
+    for territory_id in missing.values_list("pk", flat=True):
+        add_member(territory_id=territory_id, user_id=user_id, actor=actor)
 
 
 @transaction.atomic

@@ -10,14 +10,16 @@ from rest_framework.permissions import AllowAny
 
 from apps.core.api.bodies import Body, Text
 from apps.core.api.endpoint import Endpoint, operation
+from apps.users.api.authentication import visitor_of
 from apps.users.services.sign_ins import refresh_tokens, sign_in, sign_out
 
 
 class Credentials(Body):
-    """E-mail and password."""
+    """E-mail and password, and the code of an authenticator for whoever has one."""
 
     email = Text(max_length=255)
     password = Text(max_length=256, trim_whitespace=False)
+    code = Text(max_length=50, required=False)
 
 
 class RefreshBody(Body):
@@ -53,7 +55,7 @@ class TokenEndpoint(OpenEndpoint):
         auth=[],
     )
     def post(self, actor: None, body: dict[str, Any]) -> dict[str, Any]:
-        return asdict(sign_in(**body))
+        return asdict(sign_in(**body, visitor=visitor_of(self.request, door="rest")))
 
 
 class RefreshEndpoint(OpenEndpoint):

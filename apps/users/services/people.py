@@ -13,8 +13,8 @@ from apps.core.actors import Actor
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import declared, require
-from apps.users.errors import EmailTaken, ReportingLineLoops
-from apps.users.events import UserAccessChanged
+from apps.users.errors import EmailTaken, NotAClient, ReportingLineLoops
+from apps.users.events import UserAccessChanged, UserPasswordChanged
 from apps.users.models import Role, RolePermission, SignIn, User
 from apps.users.permissions import MANAGE_USER
 from apps.users.selectors import forget_standings, reports_of
@@ -31,16 +31,29 @@ def add_user(
     password: str | None,
     manager_id: UUID | None = None,
     time_zone: str = "UTC",
+    all_territories: bool = False,
     actor: Actor,
 ) -> User:
-    """Let somebody use the platform. Raises NotAllowed, EmailTaken, InvalidInput, NotFound."""
+    """Let a person or a machine client use the platform.
+
+    A client sees the rows of the territories it is a member of, or with `all_territories` every
+    row. Raises NotAllowed, EmailTaken, InvalidInput, NotFound.
+    """
     require(actor, MANAGE_USER)
     if role not in Role.values:
         raise InvalidInput.field("role", f"Choose one of {', '.join(Role.values)}.")
     if User.objects.filter(email__iexact=email).exists():
         raise EmailTaken
-    manager = _manager(manager_id)
-    user = User(email=email, name=name, role=role, manager=manager, time_zone=time_zone)
+    if all_territories and role != Role.INTEGRATION:
+        raise InvalidInput.field("all_territories", "This is for machine clients.")
+    user = User(
+        email=email,
+        name=name,
+        role=role,
+        manager=_manager(manager_id),
+        time_zone=time_zone,
+        all_territories=all_territories,
+    )
     if password is None:
         user.set_unusable_password()
     else:
@@ -72,11 +85,30 @@ def change_access(
     if (user.role, user.is_active) != (role, is_active):
         user.token_version += 1
     user.role, user.manager, user.is_active = role, _manager(manager_id), is_active
+    user.all_territories = user.all_territories and role == Role.INTEGRATION
     user.save()
     if not is_active:
         SignIn.objects.filter(user=user, ended_at=None).update(
             ended_at=timezone.now(), ended_because="access ended"
         )
+    _tell(user, actor)
+    return user
+
+
+@transaction.atomic
+def bind_client(*, user_id: UUID, all_territories: bool, actor: Actor) -> User:
+    """Let a machine client see every row, or those of its territories alone.
+
+    Raises NotAllowed, NotFound, NotAClient.
+    """
+    require(actor, MANAGE_USER)
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound
+    if user.role != Role.INTEGRATION:
+        raise NotAClient("Only machine clients can be let see every row.")
+    user.all_territories = all_territories
+    user.save(update_fields=["all_territories", "updated_at"])
     _tell(user, actor)
     return user
 
@@ -96,6 +128,7 @@ def set_password(*, user_id: UUID, password: str, actor: Actor) -> None:
     SignIn.objects.filter(user=user, ended_at=None).update(
         ended_at=timezone.now(), ended_because="password changed"
     )
+    publish(UserPasswordChanged(user_id=user.pk), actor=actor)
     transaction.on_commit(forget_standings)
 
 

@@ -13,7 +13,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
@@ -31,10 +35,12 @@ from apps.users.selectors import permission_matrix
 from apps.users.services.people import (
     add_user,
     allow_role,
+    bind_client,
     change_access,
     limit_requests,
     set_password,
 )
+from apps.users.services.second_factor import has_second_factor, reset_second_factor
 
 ROLE_TONES = {
     "admin": "danger",
@@ -64,6 +70,22 @@ class PasswordForm(OperationForm):
         strip=False,
         widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}),
     )
+
+
+class ReachForm(OperationForm):
+    """How far a machine client sees."""
+
+    all_territories = forms.BooleanField(
+        label="Sees every row",
+        required=False,
+        help_text="Otherwise those of the territories it is a member of.",
+        widget=UnfoldBooleanSwitchWidget(),
+    )
+
+    def prepare(self) -> None:
+        """As it is."""
+        if self.row is not None:
+            self.initial.setdefault("all_territories", self.row.all_territories)
 
 
 class RequestsForm(OperationForm):
@@ -137,7 +159,7 @@ class UserAdmin(ActorAdmin):
             "Facts",
             {
                 "fields": (
-                    ("time_zone", "last_login"),
+                    ("time_zone", "last_login", "all_territories"),
                     ("requests_per_minute", "requests_per_second"),
                     ("created_at", "updated_at"),
                 )
@@ -145,13 +167,27 @@ class UserAdmin(ActorAdmin):
         ),
     )
     add_fieldsets = (
-        (None, {"fields": ("email", "name", "role", "manager", "time_zone", "password")}),
+        (
+            None,
+            {
+                "fields": (
+                    "email",
+                    "name",
+                    "role",
+                    "manager",
+                    "time_zone",
+                    "password",
+                    "all_territories",
+                )
+            },
+        ),
     )
     readonly_fields = (
         "name",
         "email",
         "time_zone",
         "last_login",
+        "all_territories",
         "requests_per_minute",
         "requests_per_second",
         "created_at",
@@ -167,6 +203,26 @@ class UserAdmin(ActorAdmin):
             icon="key",
             sentence="All sign-ins of the person end.",
             tone=ActionVariant.DEFAULT,
+        ),
+        Operation(
+            name="reach",
+            label="Set its reach",
+            permission=MANAGE_USER,
+            one=bind_client,
+            form=ReachForm,
+            offered=lambda user: user.role == Role.INTEGRATION,
+            icon="travel_explore",
+        ),
+        Operation(
+            name="reset",
+            label="Reset the second factor",
+            permission=MANAGE_USER,
+            one=reset_second_factor,
+            offered=has_second_factor,
+            asks_first=True,
+            icon="phonelink_erase",
+            sentence="The person enrols anew. Do it only for whoever you know.",
+            is_secondary=True,
         ),
         Operation(
             name="limit",

@@ -1,0 +1,1 @@
+"""Decisions about sign-in that need neither database nor clock, by noun."""
