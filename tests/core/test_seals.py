@@ -49,7 +49,8 @@ def broken():
 def sealed():
     """Three seals of two changes each."""
     for _ in range(3):
-        LeadFactory.create_batch(2)
+        with transaction.atomic():
+            LeadFactory.create_batch(2)
         seal_all()
     assert list(Seal.objects.order_by("number").values_list("number", "rows")) == [
         (1, 2),
