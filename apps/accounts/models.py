@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from apps.accounts.querysets import AccountQuerySet, ContactQuerySet
+from apps.core.history import audited
 from apps.core.imports.models import ImportedFile, ImportedRow
 from apps.core.models import Binnable, Job
 from apps.core.money import CurrencyField, MoneyField
@@ -31,6 +32,7 @@ def _words_of(column: str) -> Func:
     )
 
 
+@audited("accounts", leave_out=("account_key", "version"))
 class Account(Binnable):
     """A customer company.
 
@@ -137,6 +139,7 @@ class Account(Binnable):
         return self.name
 
 
+@audited("contacts", leave_out=("email_key",))
 class Contact(Binnable):
     """A person to talk to at an account. `email_key` is the normalised address."""
 

@@ -9,10 +9,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.catalog.querysets import PriceBookQuerySet, ProductQuerySet
+from apps.core.history import audited
 from apps.core.models import Record
 from apps.core.money import CurrencyField, MoneyField
 
 
+@audited("products")
 class Product(Record):
     """Something that is sold. `code` is the source's `product_id`, such as `prod_123`.
 
@@ -60,6 +62,7 @@ class Product(Record):
         return f"{self.name} ({self.code})"
 
 
+@audited("price_books")
 class PriceBook(Record):
     """Prices in one currency that hold from one day to another."""
 
@@ -85,6 +88,7 @@ class PriceBook(Record):
         return f"{self.name} ({self.currency})"
 
 
+@audited("prices")
 class PriceBookEntry(Record):
     """The price of a product from a quantity on; the tier with the highest such quantity counts."""
 

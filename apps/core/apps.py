@@ -15,4 +15,5 @@ class CoreConfig(AppConfig):
         autodiscover_modules("permissions")
         autodiscover_modules("events")
         autodiscover_modules("handlers")
+        autodiscover_modules("fields")
         autodiscover_modules("services.retention")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.functions import RandomUUID
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now
@@ -237,3 +239,71 @@ class RetentionRule(Record):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.days or 'for good'}"
+
+
+@by_month("changed_at")
+class Change(models.Model):
+    """What a write did to one row of a business table, field by field: the change history.
+
+    Triggers write it, whatever the way of the write; nobody alters it. `before` and `after` hold
+    the fields that differ. Without `actor_id` nobody said in whose name it was done. Erasing a
+    person takes the values and the salt and keeps their `digest`.
+    """
+
+    class Action(models.TextChoices):
+        MADE = "made"
+        CHANGED = "changed"
+        REMOVED = "removed"
+        ERASED = "erased"
+
+    sequence = models.BigAutoField(primary_key=True)
+    changed_at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=50)
+    row_id = models.UUIDField()
+    action = models.CharField(max_length=10, choices=Action)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    actor_id = models.UUIDField(null=True)
+    door = models.CharField(max_length=20)
+    request_id = models.CharField(max_length=128)
+    transaction_number = models.BigIntegerField(editable=False)
+    salt = models.UUIDField(null=True, editable=False, db_default=RandomUUID())
+    erased_at = models.DateTimeField(null=True)
+    digest = models.BinaryField(null=True, editable=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["row_id", "sequence"], name="change_by_row"),
+            models.Index(fields=["kind", "sequence"], name="change_by_kind"),
+            models.Index(fields=["actor_id", "sequence"], name="change_by_actor"),
+            BrinIndex(fields=["transaction_number"], name="change_unsealed", autosummarize=True),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.row_id} {self.action} #{self.sequence}"
+
+
+class Seal(models.Model):
+    """The digest of some rows that were written once, chained to the one before it.
+
+    Covers the rows of one table and month whose transactions are numbered from `from_transaction`
+    up to, and without, `until_transaction`. Altered, added or missing rows break it.
+    """
+
+    table = models.CharField(max_length=63)
+    month = models.DateField()
+    number = models.IntegerField()
+    from_transaction = models.BigIntegerField()
+    until_transaction = models.BigIntegerField()
+    rows = models.BigIntegerField()
+    first_sequence = models.BigIntegerField()
+    last_sequence = models.BigIntegerField()
+    sealed_at = models.DateTimeField(db_default=Now())
+    digest = models.BinaryField()
+    chain = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("table", "month", "number", name="seal_once")]
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.month:%Y-%m} #{self.number}"

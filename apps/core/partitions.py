@@ -111,6 +111,7 @@ def make_month(kept: ByMonth, month: date) -> bool:
         name, columns = kept.partition(month), _columns(cursor, kept.table)
         first, end = bounds_of(month)
         cursor.execute(f"LOCK TABLE {kept.default} IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("SET LOCAL salesplatform.makes_month = 'yes'")
         cursor.execute(f"CREATE TABLE {name} (LIKE {kept.table} {_ALL})")
         cursor.execute(
             f"WITH waiting AS (DELETE FROM {kept.default} WHERE {kept.column} >= '{first}'"
@@ -119,6 +120,7 @@ def make_month(kept: ByMonth, month: date) -> bool:
         )
         _attach(cursor, kept, month)
         _add_unique(cursor, kept, name)
+        cursor.execute("SET LOCAL salesplatform.makes_month = ''")
     return True
 
 

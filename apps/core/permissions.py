@@ -64,3 +64,5 @@ def require(actor: Actor, permission: str) -> None:
 VIEW_SYSTEM = declare("system:read", "See jobs, events and deliveries", roles=ADMINS)
 EXPLAIN_ACCESS = declare("access:explain", "Ask why somebody can see a row", roles=ADMINS)
 MANAGE_SYSTEM = declare("system:manage", "Retry events and cancel jobs of others", roles=ADMINS)
+READ_AUDIT = declare("audit:read", "See who changed what and who read what", roles=ADMINS)
+ERASE_HISTORY = declare("audit:erase", "Erase a person from the history", roles=ADMINS)

@@ -11,6 +11,7 @@ from apps.core.jobs import run_job, stalled_jobs
 from apps.core.metrics import partition_troubles
 from apps.core.partitions import prepare_months, troubles
 from apps.core.retention import forget_what_is_due
+from apps.core.seals import seal_what_is_written
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -37,3 +38,9 @@ def make_months_ahead() -> None:
 def forget_what_is_old() -> None:
     """Drop what the kernel has kept long enough."""
     forget_what_is_due("core", now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def seal_history() -> None:
+    """Seal what has been written once, so that nobody alters it unnoticed."""
+    seal_what_is_written()

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
+from apps.core.history import audited
 from apps.core.identifiers import new_id
 from apps.core.models import Job, Record
 from apps.core.money import ZERO, CurrencyField, MoneyField
@@ -198,6 +199,7 @@ class ForecastFact(models.Model):
         return f"{self.opportunity_id} counts {self.weighted_amount} on {self.counts_on}"
 
 
+@audited("submissions")
 class ForecastSubmission(Record):
     """What somebody says a territory or person will bring in. Never altered: the next supersedes.
 

@@ -13,6 +13,8 @@ from django.db.models import F, Q
 
 from apps.accounts.models import Account
 from apps.catalog.models import Product
+from apps.catalog.permissions import READ_PRODUCT_COST
+from apps.core.history import audited
 from apps.core.identifiers import new_id
 from apps.core.models import Binnable, Record
 from apps.core.money import ZERO, CurrencyField, MoneyField
@@ -30,6 +32,7 @@ _LIVE = Q(deleted_at=None)
 _ASKED_FOR = ("stage_key", "amount")
 
 
+@audited("pipelines")
 class Pipeline(Record):
     """A way of selling: its stages in their order. `key` is the name on the wire."""
 
@@ -53,6 +56,7 @@ class Pipeline(Record):
         return self.name
 
 
+@audited("stages")
 class Stage(Record):
     """Where a deal can stand in a pipeline.
 
@@ -92,6 +96,7 @@ class Stage(Record):
         return self.name
 
 
+@audited("opportunities", leave_out=("version",))
 class Opportunity(Binnable):
     """A deal being worked (sales-system-architecture, Opportunity Schema).
 
@@ -318,6 +323,7 @@ class Opportunity(Binnable):
         return self.kind == Kind.OPEN
 
 
+@audited("opportunity_lines", rights={"unit_cost": READ_PRODUCT_COST})
 class OpportunityLine(Record):
     """A product on a deal. `discount` is a share: 0.1 takes a tenth off.
 

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from guardian.models import UserObjectPermissionBase
 
 from apps.core.actors import Actor
+from apps.core.history import audited
 from apps.core.models import Record
 from apps.core.money import MoneyField
 from apps.core.periods import organisation_today
@@ -31,6 +32,7 @@ class TerritoryQuerySet(models.QuerySet):
         return self.filter(is_active=True)
 
 
+@audited("territories", leave_out=("rotation",))
 class Territory(Record):
     """A slice of the market. All rules that are given must hold; empty ones don't narrow.
 
@@ -114,6 +116,7 @@ class Territory(Record):
         return self.name
 
 
+@audited("territory_members")
 class TerritoryMember(Record):
     """A person who works a territory, from one day to another; capacity counts open leads."""
 
@@ -145,6 +148,7 @@ class TerritoryMember(Record):
         return f"{self.user} in {self.territory}"
 
 
+@audited("absences")
 class Absence(Record):
     """Days on which a person takes no new work."""
 

@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 
+from apps.core.history import audited
 from apps.core.models import Record
 from apps.core.permissions import ADMIN, INTEGRATION, READ_ONLY, SALES_MANAGER, SALES_REP
 
@@ -47,6 +48,7 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
         return user
 
 
+@audited("users", leave_out=("password", "last_login", "token_version", "is_superuser"))
 class User(AbstractBaseUser, PermissionsMixin, Record):
     """A person who signs in, or the identity of a machine client."""
 
@@ -105,6 +107,7 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
         return self.is_active and self.role != Role.INTEGRATION
 
 
+@audited("role_permissions")
 class RolePermission(Record):
     """Whether a role holds a permission from a moment on. The latest row in effect counts."""
 

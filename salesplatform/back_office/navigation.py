@@ -41,6 +41,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("users.Application", "Applications", "apps"),
             ("core.Job", "Jobs", "pending_actions"),
             ("core.BusinessEvent", "Journal", "receipt_long"),
+            ("core.Change", "Changes", "history"),
             ("core.EventDelivery", "Deliveries", "outbox"),
             ("django_celery_beat.PeriodicTask", "Schedule", "schedule"),
         ),

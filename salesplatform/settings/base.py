@@ -150,6 +150,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.core.tasks.resume_stalled_jobs",
         "schedule": timedelta(minutes=1),
     },
+    "seal history": {
+        "task": "apps.core.tasks.seal_history",
+        "schedule": timedelta(minutes=1),
+    },
     "months ahead": {
         "task": "apps.core.tasks.make_months_ahead",
         "schedule": crontab(hour=2, minute=50),

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from apps.accounts import rules
@@ -36,6 +36,7 @@ from apps.accounts.services.assignment import (
 )
 from apps.core.actors import Actor
 from apps.core.bulk import RowResult
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound, Refusal, StaleVersion
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -62,7 +63,7 @@ def _looking_again(command: Callable[Parameters, Result]) -> Callable[Parameters
 
 
 @_looking_again
-@transaction.atomic
+@command
 def open_account(
     *,
     actor: Actor,
@@ -110,7 +111,7 @@ def opened(account: Account) -> AccountOpened:
 
 
 @_looking_again
-@transaction.atomic
+@command
 def change_account(
     *, account_id: UUID, actor: Actor, version: int | None = None, **facts: Any
 ) -> Account:
@@ -175,7 +176,7 @@ def reassign_account(
     return Account.objects.get(pk=account_id)
 
 
-@transaction.atomic
+@command
 def reassign_accounts(
     *,
     ids: Sequence[UUID],
@@ -225,7 +226,7 @@ def delete_account(*, account_id: UUID, actor: Actor) -> None:
         raise result.refusal
 
 
-@transaction.atomic
+@command
 def delete_accounts(*, ids: Sequence[UUID], actor: Actor) -> list[RowResult]:
     """Put accounts into the bin, for thirty days. Raises NotAllowed."""
     require(actor, DELETE_ACCOUNT)
@@ -254,7 +255,7 @@ def restore_account(*, account_id: UUID, actor: Actor) -> Account:
 
 
 @_looking_again
-@transaction.atomic
+@command
 def restore_accounts(*, ids: Sequence[UUID], actor: Actor) -> list[RowResult]:
     """Take accounts out of the bin.
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.errors import ContactKnown, TooLateToRestore
@@ -21,13 +20,14 @@ from apps.accounts.permissions import WRITE_ACCOUNT
 from apps.accounts.rules import can_be_restored
 from apps.accounts.services.accounts import account_in_hand
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.contact_points import normalised_email, normalised_phone
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
 
 
-@transaction.atomic
+@command
 def add_contact(*, account_id: UUID, actor: Actor, **facts: Any) -> Contact:
     """Add somebody to talk to at an account.
 
@@ -50,7 +50,7 @@ def add_contact(*, account_id: UUID, actor: Actor, **facts: Any) -> Contact:
     return contact
 
 
-@transaction.atomic
+@command
 def change_contact(*, account_id: UUID, contact_id: UUID, actor: Actor, **facts: Any) -> Contact:
     """Change what is known of somebody at an account.
 
@@ -70,7 +70,7 @@ def change_contact(*, account_id: UUID, contact_id: UUID, actor: Actor, **facts:
     return contact
 
 
-@transaction.atomic
+@command
 def remove_contact(*, account_id: UUID, contact_id: UUID, actor: Actor) -> None:
     """Put somebody who is not to be talked to any more into the bin, for thirty days.
 
@@ -86,7 +86,7 @@ def remove_contact(*, account_id: UUID, contact_id: UUID, actor: Actor) -> None:
     publish(ContactRemoved(account_id=account.pk, contact_id=contact.pk), actor=actor)
 
 
-@transaction.atomic
+@command
 def restore_contact(*, account_id: UUID, contact_id: UUID, actor: Actor) -> Contact:
     """Take somebody at an account out of the bin.
 

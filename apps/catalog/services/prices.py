@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from apps.catalog.errors import PriceBookNameTaken, ProductRetired
@@ -14,13 +14,14 @@ from apps.catalog.events import PriceBookAdded, PriceSet
 from apps.catalog.models import PriceBook, PriceBookEntry, Product
 from apps.catalog.permissions import WRITE_PRODUCT
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.periods import organisation_day
 from apps.core.permissions import require
 
 
-@transaction.atomic
+@command
 def add_price_book(
     *,
     name: str,
@@ -61,7 +62,7 @@ def add_price_book(
     return book
 
 
-@transaction.atomic
+@command
 def set_price(
     *,
     price_book_id: UUID,

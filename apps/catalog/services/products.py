@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from apps.catalog.errors import ProductCodeTaken, VariantOfItself
 from apps.catalog.events import ProductAdded, ProductChanged
 from apps.catalog.models import Product
 from apps.catalog.permissions import READ_PRODUCT_COST, WRITE_PRODUCT
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -21,7 +22,7 @@ from apps.core.permissions import require
 _COSTS = frozenset({"unit_cost", "cost_currency"})
 
 
-@transaction.atomic
+@command
 def add_product(*, actor: Actor, **facts: Any) -> Product:
     """Add something that is sold.
 
@@ -50,7 +51,7 @@ def add_product(*, actor: Actor, **facts: Any) -> Product:
     return product
 
 
-@transaction.atomic
+@command
 def change_product(*, product_id: UUID, actor: Actor, **facts: Any) -> Product:
     """Change what is known of a product; deals keep what they agreed on.
 

@@ -1,3 +1,3 @@
 """The back office: what every app's pages are made of, and the system's own pages."""
 
-from apps.core.admin import system  # noqa: F401  registers its pages
+from apps.core.admin import audit, system  # noqa: F401  register their pages

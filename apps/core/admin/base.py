@@ -21,6 +21,7 @@ from unfold.admin import ModelAdmin
 from unfold.dataclasses import UnfoldAction
 
 from apps.core.actors import Actor
+from apps.core.admin.changes import changes_of, has_history
 from apps.core.admin.display import NOTHING, names_of_people, page_of
 from apps.core.admin.happenings import happenings_of
 from apps.core.admin.lists import (
@@ -36,6 +37,7 @@ from apps.core.admin.visitors import actor_of, may
 from apps.core.bulk import AT_MOST
 from apps.core.errors import Refusal
 from apps.core.models import Binnable
+from apps.core.permissions import READ_AUDIT
 
 
 class ActorAdmin(ModelAdmin):
@@ -257,6 +259,8 @@ class ActorAdmin(ModelAdmin):
         context = {"show_save_and_add_another": False, **(extra_context or {})}
         if object_id and self.shows_happenings:
             context["happenings"] = partial(happenings_of, unquote(object_id))
+            if has_history(self.model) and may(request, READ_AUDIT):
+                context["changes"] = partial(changes_of, unquote(object_id), actor_of(request))
         return super().changeform_view(request, object_id, form_url, context)
 
     # --- Operations on one row --------------------------------------------------------------

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
+from apps.core.api.audit import Changes
 from apps.core.api.system import JobCancellation, JobItem
 
 urlpatterns = [
+    path("audit/changes", Changes.as_view()),
     path("jobs/<uuid:job_id>", JobItem.as_view()),
     path("jobs/<uuid:job_id>/cancel", JobCancellation.as_view()),
 ]

@@ -15,6 +15,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
 from apps.core.actors import Actor, become
+from apps.core.commands import acting
 from apps.core.errors import Conflict, InvalidInput, Refusal
 from apps.core.imports.files import count_rows, open_file, read_rows
 from apps.core.imports.kind import Facts, ImportKind, Key
@@ -106,7 +107,7 @@ def _entries_of(
 
     def written(rows: Sequence[Row]) -> list[_Entry]:
         entries = [_entry(kind, row, mapping, imported.match_on) for row in rows]
-        with transaction.atomic():
+        with acting(actor):
             _write_in_waves(kind, entries, imported.match_on, actor)
             if imported.mode == ImportedFile.Mode.DRY_RUN:
                 transaction.set_rollback(True)
@@ -357,7 +358,7 @@ def _put_back_before(
 def _undo_row(kind: ImportKind, row: ImportedRow, record: Any, actor: Actor) -> None:
     """Put a record back to what it was before a row. Raises Conflict when it collides by then."""
     try:
-        with transaction.atomic():
+        with acting(actor):
             if row.outcome == Outcome.CREATED:
                 kind.put_in_bin(record, actor=actor)
             else:

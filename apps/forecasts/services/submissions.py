@@ -7,9 +7,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput
 from apps.core.journal import publish
 from apps.core.periods import Period
@@ -36,7 +37,7 @@ class Submitted:
         return coverage(self.current_pipeline, self.submission.amount)
 
 
-@transaction.atomic
+@command
 def submit_forecast(
     *,
     period: str,

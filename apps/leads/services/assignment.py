@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
 from apps.core.bulk import RowResult
+from apps.core.commands import command
 from apps.core.errors import InvalidInput
 from apps.core.periods import organisation_today
 from apps.core.permissions import require
@@ -31,7 +31,7 @@ from apps.users.models import User
 Cause = AssignmentPeriod.Cause
 
 
-@transaction.atomic
+@command
 def assign_lead(
     *,
     lead_id: UUID,
@@ -47,7 +47,7 @@ def assign_lead(
     return locked[lead_id]
 
 
-@transaction.atomic
+@command
 def assign_leads(
     *,
     ids: Sequence[UUID],
@@ -100,7 +100,7 @@ def _assign_all(
     return results, locked
 
 
-@transaction.atomic
+@command
 def route_leads(*, ids: Sequence[UUID], actor: Actor) -> list[RowResult]:
     """Let the territories' rules decide anew where leads belong. Raises NotAllowed."""
     require(actor, ASSIGN_TERRITORY)

@@ -7,10 +7,11 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, Refusal, StaleVersion
 from apps.core.journal import publish
 from apps.core.loading import insert_rows, update_rows
@@ -63,7 +64,7 @@ def create_lead(
         raise
 
 
-@transaction.atomic
+@command
 def _create_or_update(
     actor: Actor, assigned_to: UUID | None, on_duplicate: str, given: Mapping[str, Any]
 ) -> tuple[Lead, bool]:
@@ -208,7 +209,7 @@ def _told_of(lead: Lead, cause: str) -> list[object]:
     return told
 
 
-@transaction.atomic
+@command
 def change_lead(
     *, lead_id: UUID, actor: Actor, expected_version: int | None = None, **facts: Any
 ) -> Lead:

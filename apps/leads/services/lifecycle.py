@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
 from apps.core.bulk import RowResult
+from apps.core.commands import command
 from apps.core.errors import NotFound, Refusal
 from apps.core.journal import publish
 from apps.core.loading import update_rows
@@ -24,7 +24,7 @@ from apps.leads.rules.lifecycle import allowed_statuses, missing_for_qualificati
 Change = Callable[[Lead], Sequence[object]]
 
 
-@transaction.atomic
+@command
 def move_lead(*, lead_id: UUID, status: str, reason: str = "", actor: Actor) -> Lead:
     """Take one lead to another status. Raises NotFound, NotAllowed, LeadMoveNotAllowed,
     LeadNotReady."""
@@ -108,7 +108,7 @@ def delete_lead(*, lead_id: UUID, actor: Actor) -> None:
         raise result.refusal
 
 
-@transaction.atomic
+@command
 def restore_lead(*, lead_id: UUID, actor: Actor) -> Lead:
     """Take a lead out of the bin. Raises NotFound, NotAllowed, DuplicateLead."""
     lead: Lead | None = Lead.objects.lock_visible_to(actor, [lead_id], in_bin=True).get(lead_id)
@@ -140,7 +140,7 @@ def lock_lead(lead_id: UUID, *, actor: Actor) -> Lead:
     return lead
 
 
-@transaction.atomic
+@command
 def change_each(*, ids: Sequence[UUID], change: Change, actor: Actor) -> list[RowResult]:
     """Change leads within reach, locked in key order; a refused one leaves the others alone.
 

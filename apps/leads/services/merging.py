@@ -12,10 +12,10 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -28,7 +28,7 @@ from apps.leads.services.capture import put_changes
 from apps.leads.services.lifecycle import lock_leads, refuse_reopened_duplicate
 
 
-@transaction.atomic
+@command
 def merge_leads(
     *,
     survivor_id: UUID,
@@ -75,7 +75,7 @@ def merge_leads(
     return merge
 
 
-@transaction.atomic
+@command
 def undo_merge(*, merge_id: UUID, actor: Actor) -> LeadMerge:
     """Separate merged leads again; the survivor gets back the values it had.
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from apps.accounts.errors import AccountDomainTaken
 from apps.accounts.models import Account, Contact
 from apps.accounts.services.accounts import match_account, open_account
 from apps.accounts.services.contacts import add_contact
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.permissions import require
 from apps.core.places import country_code
 from apps.leads.errors import LeadAlreadyConverted, LeadNotReady
@@ -26,7 +25,7 @@ from apps.opportunities.services.openings import open_deal, owner_of_new
 
 
 @counting_failures(conversions_refused)
-@transaction.atomic
+@command
 def convert_lead(
     *,
     lead_id: UUID,

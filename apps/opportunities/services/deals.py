@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.errors import TooLateToRestore
 from apps.accounts.rules import can_be_restored
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.permissions import require
 from apps.opportunities.errors import WonOpportunityKept
 from apps.opportunities.metrics import counting_failures, opportunities_refused
@@ -35,7 +35,7 @@ from apps.opportunities.services.stages import settle
 
 
 @counting_failures(opportunities_refused)
-@transaction.atomic
+@command
 def create_opportunity(
     *,
     name: str,
@@ -73,7 +73,7 @@ def create_opportunity(
     return open_deal(account=account, owner_id=owner_id, name=name, actor=actor, **facts)
 
 
-@transaction.atomic
+@command
 def change_opportunity(
     *,
     opportunity_id: UUID,
@@ -113,7 +113,7 @@ def change_opportunity(
     return edit.deal
 
 
-@transaction.atomic
+@command
 def reassign_opportunity(
     *,
     opportunity_id: UUID,
@@ -135,7 +135,7 @@ def reassign_opportunity(
     return edit.deal
 
 
-@transaction.atomic
+@command
 def delete_opportunity(*, opportunity_id: UUID, actor: Actor) -> Opportunity:
     """Put a deal into the bin, for thirty days. Raises NotFound, NotAllowed, WonOpportunityKept."""
     edit = take_one_in_hand(opportunity_id, actor=actor)
@@ -150,7 +150,7 @@ def delete_opportunity(*, opportunity_id: UUID, actor: Actor) -> Opportunity:
     return edit.deal
 
 
-@transaction.atomic
+@command
 def restore_opportunity(*, opportunity_id: UUID, actor: Actor) -> Opportunity:
     """Take a deal out of the bin. Raises NotFound, NotAllowed, TooLateToRestore."""
     edit = take_one_in_hand(opportunity_id, actor=actor, from_bin=True)

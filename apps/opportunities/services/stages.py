@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from apps.core.actors import Actor
 from apps.core.bulk import RowResult
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound, Refusal
 from apps.core.periods import organisation_day
 from apps.core.permissions import require
@@ -37,7 +36,7 @@ from apps.opportunities.services.edits import (
 from apps.opportunities.services.history import keep
 
 
-@transaction.atomic
+@command
 def move_opportunity(
     *,
     opportunity_id: UUID,
@@ -72,7 +71,7 @@ def move_opportunity(
     return edit.deal
 
 
-@transaction.atomic
+@command
 def move_opportunities(
     *, ids: Sequence[UUID], stage: str, actor: Actor, notes: str = "", **stated: Any
 ) -> list[RowResult]:
@@ -98,7 +97,7 @@ def move_opportunities(
     return results
 
 
-@transaction.atomic
+@command
 def reopen_opportunity(*, opportunity_id: UUID, actor: Actor, notes: str = "") -> Opportunity:
     """Take up a won or lost deal again, in the last open stage it stood in.
 

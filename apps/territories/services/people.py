@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.periods import organisation_today
@@ -22,7 +23,7 @@ from apps.territories.selectors import make_reach_stale
 from apps.users.models import User
 
 
-@transaction.atomic
+@command
 def add_member(
     *,
     territory_id: UUID,
@@ -52,7 +53,7 @@ def add_member(
     return member
 
 
-@transaction.atomic
+@command
 def add_claimed_members(*, user_id: UUID, names: Sequence[str], actor: Actor) -> None:
     """Make a person a member of the territories with these names; those that are there stay.
 
@@ -70,7 +71,7 @@ def add_claimed_members(*, user_id: UUID, names: Sequence[str], actor: Actor) ->
         add_member(territory_id=territory_id, user_id=user_id, actor=actor)
 
 
-@transaction.atomic
+@command
 def end_membership(*, member_id: UUID, last_day: date, actor: Actor) -> TerritoryMember:
     """Let a person's work in a territory end with a day. Raises NotFound, NotAllowed."""
     member = TerritoryMember.objects.select_for_update().filter(pk=member_id).first()
@@ -85,7 +86,7 @@ def end_membership(*, member_id: UUID, last_day: date, actor: Actor) -> Territor
     return member
 
 
-@transaction.atomic
+@command
 def grant_view(
     *, territory_id: UUID, user_id: UUID, expires_at: datetime | None, actor: Actor
 ) -> TerritoryGrant:
@@ -105,7 +106,7 @@ def grant_view(
     return grant
 
 
-@transaction.atomic
+@command
 def note_absence(*, user_id: UUID, starts_on: date, ends_on: date, actor: Actor) -> Absence:
     """Take a person out of the handing out of work. Raises NotAllowed, InvalidInput."""
     if actor.id != user_id:

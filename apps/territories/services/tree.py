@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -22,7 +23,7 @@ from apps.territories.selectors import make_reach_stale
 from apps.users.models import User
 
 
-@transaction.atomic
+@command
 def draw_territory(*, actor: Actor, **facts: Any) -> Territory:
     """Add a territory to the tree, with its rules.
 
@@ -53,7 +54,7 @@ def draw_territory(*, actor: Actor, **facts: Any) -> Territory:
     return territory
 
 
-@transaction.atomic
+@command
 def redraw_territory(*, territory_id: UUID, actor: Actor, **facts: Any) -> Territory:
     """Change a territory's place, owner or rules; what already lies in it stays.
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import declared, require
@@ -22,7 +23,7 @@ from apps.users.selectors import forget_standings, reports_of
 MOST_REQUESTS = 1_000_000
 
 
-@transaction.atomic
+@command
 def add_user(
     *,
     email: str,
@@ -64,7 +65,7 @@ def add_user(
     return user
 
 
-@transaction.atomic
+@command
 def change_access(
     *, user_id: UUID, role: str, manager_id: UUID | None, is_active: bool, actor: Actor
 ) -> User:
@@ -95,7 +96,7 @@ def change_access(
     return user
 
 
-@transaction.atomic
+@command
 def bind_client(*, user_id: UUID, all_territories: bool, actor: Actor) -> User:
     """Let a machine client see every row, or those of its territories alone.
 
@@ -113,7 +114,7 @@ def bind_client(*, user_id: UUID, all_territories: bool, actor: Actor) -> User:
     return user
 
 
-@transaction.atomic
+@command
 def set_password(*, user_id: UUID, password: str, actor: Actor) -> None:
     """Give a person a new password; all their sign-ins end. Raises NotAllowed, InvalidInput."""
     if actor.id != user_id:
@@ -132,7 +133,7 @@ def set_password(*, user_id: UUID, password: str, actor: Actor) -> None:
     transaction.on_commit(forget_standings)
 
 
-@transaction.atomic
+@command
 def limit_requests(
     *,
     user_id: UUID,
@@ -161,7 +162,7 @@ def limit_requests(
     return user
 
 
-@transaction.atomic
+@command
 def allow_role(*, role: str, permission: str, allowed: bool, actor: Actor) -> RolePermission:
     """Give a role a permission or take it away, from now on. Raises NotAllowed, InvalidInput."""
     require(actor, MANAGE_USER)

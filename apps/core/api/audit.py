@@ -1,0 +1,121 @@
+"""`/audit/changes`: who made what of the rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from apps.core.actors import Actor
+from apps.core.api.bodies import Body
+from apps.core.api.endpoint import Endpoint, operation
+from apps.core.history import about, changes_visible_to, everything_audited, fields_of
+from apps.core.models import Change
+from apps.core.rows.listing import DEFAULT_LIMIT, LARGEST_LIMIT
+
+
+class AuditedObject(serializers.CharField):
+    """A row as `leads:<id>`."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The kind and the id."""
+        kind, _, row_id = super().to_internal_value(data).partition(":")
+        if kind not in everything_audited():
+            raise ValidationError(f"Give {', '.join(everything_audited())}, a colon and an id.")
+        return kind, serializers.UUIDField().to_internal_value(row_id)
+
+
+class ChangesQuery(Body):
+    """Which changes are asked for; the newest come first."""
+
+    object = AuditedObject(required=False, max_length=100)
+    user = serializers.UUIDField(required=False)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+    limit = serializers.IntegerField(
+        required=False, min_value=1, max_value=LARGEST_LIMIT, default=DEFAULT_LIMIT
+    )
+    before = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="The last `sequence` of the page before.",
+    )
+
+
+class FieldChangeAnswer(serializers.Serializer):
+    """A field of a change."""
+
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class ChangeAnswer(serializers.Serializer):
+    """What a write did to one row."""
+
+    sequence = serializers.IntegerField()
+    object = serializers.CharField()
+    action = serializers.ChoiceField(Change.Action.choices)
+    changed_at = serializers.DateTimeField()
+    user = serializers.UUIDField(allow_null=True)
+    door = serializers.CharField(allow_blank=True)
+    request_id = serializers.CharField(allow_blank=True)
+    erased_at = serializers.DateTimeField(allow_null=True)
+    fields_changed = serializers.DictField(child=FieldChangeAnswer())
+
+
+class ChangesAnswer(serializers.Serializer):
+    """A page of changes."""
+
+    data = ChangeAnswer(many=True)
+    has_more = serializers.BooleanField()
+
+
+class Changes(Endpoint):
+    """`/audit/changes`."""
+
+    @operation(
+        summary="Who made what of the rows",
+        query=ChangesQuery,
+        answer=ChangesAnswer,
+        tags=("audit",),
+    )
+    def get(self, actor: Actor, query: dict[str, Any]) -> dict[str, Any]:
+        limit = query["limit"]
+        found = list(_asked_for(changes_visible_to(actor), query)[: limit + 1])
+        return {
+            "data": [_answer(one, actor) for one in found[:limit]],
+            "has_more": len(found) > limit,
+        }
+
+
+def _asked_for(changes: QuerySet[Change], query: dict[str, Any]) -> QuerySet[Change]:
+    if "object" in query:
+        kind, row_id = query["object"]
+        changes = about(changes, row_id).filter(kind=kind)
+    given = {
+        "actor_id": query.get("user"),
+        "changed_at__gte": query.get("since"),
+        "changed_at__lt": query.get("until"),
+        "sequence__lt": query.get("before"),
+    }
+    return changes.filter(**{name: value for name, value in given.items() if value is not None})
+
+
+def _answer(change: Change, actor: Actor) -> dict[str, Any]:
+    return {
+        "sequence": change.sequence,
+        "object": f"{change.kind}:{change.row_id}",
+        "action": change.action,
+        "changed_at": change.changed_at,
+        "user": change.actor_id,
+        "door": change.door,
+        "request_id": change.request_id,
+        "erased_at": change.erased_at,
+        "fields_changed": {
+            name: {"before": before, "after": after}
+            for name, (before, after) in sorted(fields_of(change, actor).items())
+        },
+    }

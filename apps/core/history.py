@@ -1,0 +1,183 @@
+"""The change history: who made what of every row of the business tables, field by field.
+
+A model says that it belongs to the history, under which name, and which columns nobody cares for:
+
+    @audited("leads", leave_out=("email_key", "version"))
+    class Lead(Binnable): ...
+
+`rights` are those without which a column stays hidden, where no listing of the rows says so.
+
+Its migration lets the database keep watch with `Watch`: triggers see every write of every kind.
+Who acted is what `core.commands` told the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import connection, models
+from django.db.migrations.operations.base import Operation
+from django.db.models import QuerySet
+
+from apps.core.actors import Actor
+from apps.core.commands import command
+from apps.core.identifiers import made_at
+from apps.core.models import Change
+from apps.core.permissions import ERASE_HISTORY, READ_AUDIT, require
+from apps.core.rows.listing import listings
+
+ModelClass = TypeVar("ModelClass", bound=type[models.Model])
+
+# Every row has them, or they are worked out from other columns.
+NOBODY_CARES_FOR = ("id", "created_at", "updated_at", "search_vector")
+# Ids are made by the application, moments by the database.
+CLOCKS_DIFFER_BY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A table whose rows have a history."""
+
+    kind: str
+    model: type[models.Model]
+    leave_out: tuple[str, ...]
+    rights: Mapping[str, str]
+
+
+_audited: dict[str, Audited] = {}
+
+
+def audited(
+    kind: str, *, leave_out: Iterable[str] = (), rights: Mapping[str, str] | None = None
+) -> Callable[[ModelClass], ModelClass]:
+    """Declare that a model's rows have a history. `kind` is the name of their listing, if any."""
+
+    def register(model: ModelClass) -> ModelClass:
+        _audited[kind] = Audited(kind, model, (*NOBODY_CARES_FOR, *leave_out), rights or {})
+        return model
+
+    return register
+
+
+def everything_audited() -> dict[str, Audited]:
+    """Every table with a history, by the kind of its rows."""
+    return dict(sorted(_audited.items()))
+
+
+class Watch(Operation):
+    """Let triggers write the history of a model's rows from here on, and no other way.
+
+    Give it again, after the columns, when another one is to be left out.
+    """
+
+    reversible = True
+    EVENTS = (
+        ("insert", "NEW TABLE AS new_rows"),
+        ("update", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),
+        ("delete", "OLD TABLE AS old_rows"),
+    )
+
+    def __init__(self, model_name: str, kind: str, *, leave_out: Iterable[str] = ()) -> None:
+        self.model_name, self.kind = model_name, kind
+        self.leave_out = (*NOBODY_CARES_FOR, *leave_out)
+
+    def describe(self) -> str:
+        """What a plan of migrations shows."""
+        return f"Keep the history of {self.model_name}"
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """The model stays as it is."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """Make the triggers, in place of those that are there."""
+        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        left_out = f"{{{','.join(self.leave_out)}}}"
+        for event, transition in self.EVENTS:
+            schema_editor.execute(
+                f'CREATE OR REPLACE TRIGGER history_of_{event} AFTER {event} ON "{table}"'
+                f" REFERENCING {transition} FOR EACH STATEMENT"
+                f" EXECUTE FUNCTION core_note_changes('{self.kind}', '{left_out}')"
+            )
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """Take the triggers away."""
+        table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        for event, _ in self.EVENTS:
+            schema_editor.execute(f'DROP TRIGGER history_of_{event} ON "{table}"')
+
+
+# --- Reading ------------------------------------------------------------------------------------
+
+
+def changes_visible_to(actor: Actor) -> QuerySet[Change]:
+    """The history, newest first. Raises NotAllowed."""
+    require(actor, READ_AUDIT)
+    return Change.objects.order_by("-sequence")
+
+
+def about(changes: QuerySet[Change], row_id: UUID) -> QuerySet[Change]:
+    """What became of one row. Nothing did before it had its id."""
+    changes = changes.filter(row_id=row_id)
+    made = made_at(row_id)
+    return changes if made is None else changes.filter(changed_at__gte=made - CLOCKS_DIFFER_BY)
+
+
+def hidden_columns(kind: str, actor: Actor) -> frozenset[str]:
+    """The columns of a kind of row that an actor's role does not show in any door."""
+    audited_table = _audited[kind]
+    rights = dict(audited_table.rights)
+    for listing in listings().values():
+        if listing.model is audited_table.model:
+            rights |= {one.source or one.name: one.right for one in listing.fields if one.right}
+    return frozenset(column for column, right in rights.items() if not actor.may(right))
+
+
+def fields_of(change: Change, actor: Actor) -> dict[str, tuple[Any, Any]]:
+    """What was before and after, by column, as far as the actor may see it."""
+    before, after = change.before or {}, change.after or {}
+    hidden = hidden_columns(change.kind, actor)
+    return {
+        name: (before.get(name), after.get(name))
+        for name in (before.keys() | after.keys()) - hidden
+    }
+
+
+# --- Erasing ------------------------------------------------------------------------------------
+
+# The guard of the table lets nothing else through.
+_ERASE = """
+UPDATE core_change SET digest = core_digest_of_values(core_change), before = NULL, after = NULL,
+       salt = NULL, erased_at = now()
+WHERE row_id = ANY(%s) AND kind = %s AND erased_at IS NULL AND action <> 'erased'
+RETURNING row_id
+"""
+_NOTE_ERASURE = """
+INSERT INTO core_change (kind, row_id, action, actor_id, door, request_id, transaction_number)
+SELECT %s, erased.row_id, 'erased', %s, %s, %s, pg_current_xact_id()::text::bigint
+FROM unnest(%s::uuid[]) AS erased(row_id)
+"""
+
+
+@command
+def erase_history_of(*, kind: str, row_ids: Collection[UUID], actor: Actor) -> int:
+    """Take what people left in the history of some rows; that there was something stays provable.
+
+    Returns how many entries were erased. Raises NotAllowed.
+    """
+    require(actor, ERASE_HISTORY)
+    with connection.cursor() as cursor:
+        cursor.execute(_ERASE, [list(row_ids), kind])
+        erased = [row_id for (row_id,) in cursor.fetchall()]
+        cursor.execute(
+            _NOTE_ERASURE,
+            [kind, actor.id, actor.door, actor.request_id, sorted(set(erased))],
+        )
+    return len(erased)
