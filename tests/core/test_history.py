@@ -43,7 +43,7 @@ NOT_AUDITED = {
     "Application": "admitting and ending are told by events",
     "SecondFactor": "enrolling and resetting are told by events; the rest is a secret",
     "FailedSignIns": "a counter that is forgotten after a day",
-    "ExternalIdentity": "made once at the first sign-in, and told by its event",
+    "ExternalIdentity": "is written once, at a first sign-in through a provider",
     "SignIn": "a session, not a fact; it ends and is forgotten",
     "TerritoryGrant": "guardian's row without a UUID; the journal tells who was let in",
     "AccountAssignment": "is itself a dated history",
