@@ -18,6 +18,8 @@ RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(48))')"
     JWT_SIGNING_KEYS="$(/opt/venv/bin/python -c \
         'from apps.users.rules.signing import fresh_key; print(fresh_key())')" \
     SEALING_KEY="$(python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())')" \
+    ENCRYPTION_KEYS="1:$(python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())')" \
+    BLIND_INDEX_KEY="$(python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())')" \
     DJANGO_SETTINGS_MODULE=salesplatform.settings.production \
     /opt/venv/bin/python manage.py collectstatic --no-input \
  && /opt/venv/bin/python -m compileall -q apps salesplatform

@@ -6,7 +6,16 @@ from apps.accounts.models import Account, Contact
 from apps.accounts.permissions import READ_ACCOUNT
 from apps.core.places import country_code
 from apps.core.rows.fields import Field, Kind
-from apps.core.rows.filters import Filter, at_least, at_most, equals, one_of, refers_to, search
+from apps.core.rows.filters import (
+    Filter,
+    at_least,
+    at_most,
+    equals,
+    has_email,
+    one_of,
+    refers_to,
+    search,
+)
 from apps.core.rows.listing import Listing, Ordering
 from apps.core.rows.scope import ParentScope
 from apps.territories.fields import TERRITORY_NAMES
@@ -83,7 +92,7 @@ CONTACTS = Listing(
         Field("created_at"),
         Field("updated_at"),
     ),
-    filters=(refers_to("account_id"), one_of("type", Contact.Type)),
+    filters=(refers_to("account_id"), one_of("type", Contact.Type), has_email()),
     orderings=(
         Ordering("created_at", 't."created_at"', Kind.MOMENT),
         Ordering("name", 't."name"', Kind.TEXT),

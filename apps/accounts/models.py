@@ -10,9 +10,10 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from apps.accounts.querysets import AccountQuerySet, ContactQuerySet
+from apps.core.encryption.columns import EncryptedText
 from apps.core.history import audited
 from apps.core.imports.models import ImportedFile, ImportedRow
-from apps.core.models import Binnable, Job
+from apps.core.models import Binnable, Confidential, Job
 from apps.core.money import CurrencyField, MoneyField
 from apps.core.querysets import BinManager
 from apps.territories.models import AssignmentPeriod, Territory
@@ -139,9 +140,9 @@ class Account(Binnable):
         return self.name
 
 
-@audited("contacts", leave_out=("email_key",))
-class Contact(Binnable):
-    """A person to talk to at an account. `email_key` is the normalised address."""
+@audited("contacts", leave_out=("data_key_id", "email_key"))
+class Contact(Confidential, Binnable):
+    """A person to talk to at an account. `email_key` is the blind index of the address."""
 
     class Type(models.TextChoices):
         PRIMARY = "primary"
@@ -154,9 +155,9 @@ class Contact(Binnable):
     )
     type = models.CharField(max_length=20, choices=Type, default=Type.OTHER)
     name = models.CharField(max_length=255)
-    email = models.CharField(max_length=254, blank=True)
-    email_key = models.CharField(max_length=254, blank=True, editable=False)
-    phone = models.CharField(max_length=50, blank=True)
+    email = EncryptedText(max_length=254, blank=True)
+    email_key = models.CharField(max_length=20, blank=True, editable=False)
+    phone = EncryptedText(max_length=50, blank=True)
     title = models.CharField(max_length=255, blank=True)
     consent = models.BooleanField(
         null=True, blank=True, help_text="To marketing; empty until the person was asked."

@@ -7,11 +7,14 @@ from functools import lru_cache
 
 import phonenumbers
 
+from apps.core.encryption.ring import blind_index
+
 LONGEST_EMAIL = 254
 LONGEST_PHONE = 20
 _FEWEST_DIGITS = 3
 
 _EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\.]+(\.[^@\s<>,;:\"()\[\]\\.]+)+")
+_PHONE = re.compile(r"\+?[\d\s().\-/]{7,}")
 _DECORATION = re.compile(r"[\s().\-/]+")
 _NORTH_AMERICAN = re.compile(r"\+1[2-9][0-9]{9}")
 
@@ -22,6 +25,26 @@ def normalised_email(text: str) -> str:
     if len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address):
         return ""
     return address
+
+
+def email_domain(text: str) -> str:
+    """The part of an e-mail address that may name a company; empty when it is none."""
+    return normalised_email(text).rpartition("@")[2]
+
+
+def email_key(text: str) -> str:
+    """What an e-mail address is found by where it is encrypted; empty when it is none."""
+    return blind_index("email", normalised_email(text))
+
+
+def phone_key(text: str, country: str = "") -> str:
+    """What a phone number is found by where it is encrypted; empty when there is none."""
+    return blind_index("phone", normalised_phone(text, country))
+
+
+def is_phone(text: str) -> bool:
+    """Whether somebody typed a phone number and nothing else."""
+    return bool(_PHONE.fullmatch(text.strip()))
 
 
 def normalised_phone(text: str, country: str = "") -> str:

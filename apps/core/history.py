@@ -13,7 +13,7 @@ Who acted is what `core.commands` told the transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -23,8 +23,10 @@ from django.db import connection, models
 from django.db.migrations.operations.base import Operation
 from django.db.models import QuerySet
 
-from apps.core.actors import Actor
+from apps.core.actors import Actor, system_actor
 from apps.core.commands import command
+from apps.core.encryption.columns import encrypted_columns, key_column
+from apps.core.encryption.ring import Cipher
 from apps.core.identifiers import made_at
 from apps.core.models import Change
 from apps.core.permissions import ERASE_HISTORY, READ_AUDIT, require
@@ -114,6 +116,40 @@ class Watch(Operation):
             schema_editor.execute(f'DROP TRIGGER history_of_{event} ON "{table}"')
 
 
+class EraseColumns(Operation):
+    """Take from the history, provably, what it holds of columns that are encrypted from here on."""
+
+    reversible = True
+    reduces_to_sql = False
+
+    def __init__(self, kind: str, columns: Iterable[str]) -> None:
+        self.kind, self.columns = kind, tuple(columns)
+
+    def describe(self) -> str:
+        """What a plan of migrations shows."""
+        return f"Erase {', '.join(self.columns)} from the history of {self.kind}"
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """The models stay as they are."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """Erase every entry that tells of one of the columns."""
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(_TOLD_OF, [self.kind, list(self.columns), list(self.columns)])
+            _erase(cursor, self.kind, [row_id for (row_id,) in cursor.fetchall()], system_actor())
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """What is erased stays so."""
+
+
+_TOLD_OF = """
+SELECT DISTINCT row_id FROM core_change WHERE kind = %s AND (before ?| %s OR after ?| %s)
+"""
+
 # --- Reading ------------------------------------------------------------------------------------
 
 
@@ -140,14 +176,45 @@ def hidden_columns(kind: str, actor: Actor) -> frozenset[str]:
     return frozenset(column for column, right in rights.items() if not actor.may(right))
 
 
-def fields_of(change: Change, actor: Actor) -> dict[str, tuple[Any, Any]]:
-    """What was before and after, by column, as far as the actor may see it."""
+Fields = dict[str, tuple[Any, Any]]
+
+
+def fields_of_each(changes: Sequence[Change], actor: Actor) -> list[Fields]:
+    """What was before and after each change, by column, as far as the actor may see it.
+
+    Encrypted columns are shown in clear as long as the key of their person is there.
+    """
+    ciphers = _ciphers_of(changes)
+    return [_fields_of(one, ciphers.get(one.row_id), actor) for one in changes]
+
+
+def _fields_of(change: Change, cipher: Cipher | None, actor: Actor) -> Fields:
     before, after = change.before or {}, change.after or {}
-    hidden = hidden_columns(change.kind, actor)
+    encrypted = {one.column: one for one in encrypted_columns(_audited[change.kind].model)}
+
+    def shown(name: str, value: Any) -> Any:
+        if name not in encrypted or value is None:
+            return value
+        # This is how PostgreSQL writes bytes.
+        kept = bytes.fromhex(value.removeprefix("\\x"))
+        return encrypted[name].decrypted(kept, cipher, change.row_id)
+
     return {
-        name: (before.get(name), after.get(name))
-        for name in (before.keys() | after.keys()) - hidden
+        name: (shown(name, before.get(name)), shown(name, after.get(name)))
+        for name in (before.keys() | after.keys()) - hidden_columns(change.kind, actor)
     }
+
+
+def _ciphers_of(changes: Sequence[Change]) -> dict[UUID, Cipher | None]:
+    """What opens the encrypted columns of the rows that changed."""
+    found: dict[UUID, Cipher | None] = {}
+    for kind in {one.kind for one in changes}:
+        model: Any = _audited[kind].model
+        if key_column(model) is not None:
+            ids = {one.row_id for one in changes if one.kind == kind}
+            rows = model._base_manager.filter(pk__in=ids).select_related("data_key")
+            found |= {row.pk: row.data_key.cipher for row in rows.only("data_key__wrapped")}
+    return found
 
 
 # --- Erasing ------------------------------------------------------------------------------------
@@ -174,10 +241,14 @@ def erase_history_of(*, kind: str, row_ids: Collection[UUID], actor: Actor) -> i
     """
     require(actor, ERASE_HISTORY)
     with connection.cursor() as cursor:
-        cursor.execute(_ERASE, [list(row_ids), kind])
-        erased = [row_id for (row_id,) in cursor.fetchall()]
-        cursor.execute(
-            _NOTE_ERASURE,
-            [kind, actor.id, actor.door, actor.request_id, sorted(set(erased))],
-        )
+        return _erase(cursor, kind, row_ids, actor)
+
+
+def _erase(cursor: Any, kind: str, row_ids: Collection[UUID], actor: Actor) -> int:
+    cursor.execute(_ERASE, [list(row_ids), kind])
+    erased = [row_id for (row_id,) in cursor.fetchall()]
+    cursor.execute(
+        _NOTE_ERASURE,
+        [kind, actor.id, actor.door, actor.request_id, sorted(set(erased))],
+    )
     return len(erased)

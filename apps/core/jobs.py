@@ -14,7 +14,8 @@ entered into `resources`, which are closed when the worker is done with the job.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,7 @@ Step = Callable[[Job], bool]
 Start = Callable[[Job, ExitStack], Step]
 _starts: dict[str, Start] = {}
 
+LOOK_AGAIN_SECONDS = 0.5
 STALLED_AFTER = timedelta(minutes=2)
 
 
@@ -102,6 +104,19 @@ def run_job(job_id: UUID) -> None:
     with _Run(job_id) as run:
         while run.step():
             pass
+
+
+def worked_off(job_id: UUID) -> Iterator[Job]:
+    """Run a job here, or watch whoever was faster: the job after each step, until it ends."""
+    with _Run(job_id) as run:
+        while True:
+            has_more = run.step()
+            job = Job.objects.get(pk=job_id)
+            yield job
+            if job.has_ended:
+                return
+            if not has_more:
+                time.sleep(LOOK_AGAIN_SECONDS)
 
 
 class _Run:

@@ -15,6 +15,8 @@ from uuid import UUID
 import orjson
 from django.db import connection, models
 
+from apps.core.encryption.columns import EncryptedColumn, key_column
+
 # From here on COPY is faster than one INSERT.
 WORTH_COPYING = 20
 
@@ -44,16 +46,48 @@ def insert_rows(model: type[models.Model], rows: Sequence[models.Model]) -> None
     """
     if not rows:
         return
-    shape = _shape_of(model)
+    keys = _fresh_keys(model, rows)
     with connection.cursor() as cursor:
         if len(rows) >= WORTH_COPYING:
-            with cursor.cursor.copy(f"COPY {shape.target} FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(shape.values(row))
-        else:
-            places = ", ".join([shape.placeholders] * len(rows))
-            values = [value for row in rows for value in shape.values(row)]
-            cursor.execute(f"INSERT INTO {shape.target} VALUES {places}", values)
+            _copy(cursor, keys)
+            _copy(cursor, rows)
+            return
+        sql, values = _insertion(rows)
+        if keys:
+            before, key_values = _insertion(keys)
+            sql, values = f"WITH keys AS ({before}) {sql}", key_values + values
+        cursor.execute(sql, values)
+
+
+def _insertion(rows: Sequence[models.Model]) -> tuple[str, list[Any]]:
+    shape = _shape_of(type(rows[0]))
+    places = ", ".join([shape.placeholders] * len(rows))
+    return (
+        f"INSERT INTO {shape.target} VALUES {places}",
+        [value for row in rows for value in shape.values(row)],
+    )
+
+
+def _copy(cursor: Any, rows: Sequence[models.Model]) -> None:
+    if not rows:
+        return
+    shape = _shape_of(type(rows[0]))
+    with cursor.cursor.copy(f"COPY {shape.target} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(shape.values(row))
+
+
+def _fresh_keys(model: type[models.Model], rows: Sequence[Any]) -> list[models.Model]:
+    """Give rows with encrypted columns that have none yet a data key each; returns these keys."""
+    column = key_column(model)
+    if column is None:
+        return []
+    keys = []
+    for row in rows:
+        if row.data_key_id is None:
+            row.data_key = column.related_model.fresh()
+            keys.append(row.data_key)
+    return keys
 
 
 def read_rows(model: type[Row], ids: Iterable[UUID], *, lock: bool = False) -> list[Row]:
@@ -61,43 +95,63 @@ def read_rows(model: type[Row], ids: Iterable[UUID], *, lock: bool = False) -> l
 
     All of them, those in the bin included, and whoever asks: reach is up to the caller.
     """
-    reading = _reading_of(model)
     with connection.cursor() as cursor:
-        cursor.execute(f"{reading.sql} FOR UPDATE" if lock else reading.sql, [list(ids)])
+        cursor.execute(_selection(model) + (" FOR UPDATE OF t" if lock else ""), [list(ids)])
         found = cursor.fetchall()
-    return [model.from_db(connection.alias, reading.names, reading.converted(row)) for row in found]
+    reading = _reading_of(model)
+    return [reading.row(model, values) for values in found]
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """How rows of a model are read. Generated columns stay in the database."""
+    """How rows of a model are read. Generated columns stay in the database.
 
-    sql: str
-    names: frozenset[str]
+    `key` is how the data key beside each row is read, where its rows have one.
+    """
+
+    columns: str
+    names: tuple[str, ...]
     converters: tuple[tuple[int, Callable[..., Any]], ...]
+    key: _Reading | None
 
-    def converted(self, values: Sequence[Any]) -> list[Any]:
-        """The values as the model's attributes hold them."""
-        found = list(values)
+    def row(self, model: type[Row], values: Sequence[Any]) -> Row:
+        """A row of a model, with the key that opens its encrypted columns."""
+        found = list(values[: len(self.names)])
         for place, convert in self.converters:
             found[place] = convert(found[place], None, connection)
-        return found
+        row = model.from_db(connection.alias, self.names, found)
+        if self.key is not None:
+            column = key_column(model)
+            key = self.key.row(column.related_model, values[len(self.names) :])
+            column.set_cached_value(row, key)
+        return row
 
 
 @cache
-def _reading_of(model: type[models.Model]) -> _Reading:
+def _reading_of(model: type[models.Model], alias: str = "t") -> _Reading:
     fields = [field for field in model._meta.concrete_fields if not field.generated]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
+    column = key_column(model)
     return _Reading(
-        sql=f'SELECT {columns} FROM "{model._meta.db_table}" '
-        "WHERE id = ANY(%s::uuid[]) ORDER BY id",
-        names=frozenset(field.attname for field in fields),
+        columns=", ".join(f'{alias}."{field.column}"' for field in fields),
+        names=tuple(field.attname for field in fields),
         converters=tuple(
             (place, field.from_db_value)
             for place, field in enumerate(fields)
             if hasattr(field, "from_db_value")
         ),
+        key=None if column is None else _reading_of(column.related_model, "k"),
     )
+
+
+@cache
+def _selection(model: type[models.Model]) -> str:
+    reading, table = _reading_of(model), f'"{model._meta.db_table}" AS t'
+    columns = reading.columns
+    if reading.key is not None:
+        columns = f"{columns}, {reading.key.columns}"
+        keys = key_column(model).related_model._meta.db_table
+        table = f'{table} JOIN "{keys}" AS k ON k.id = t.data_key_id'
+    return f"SELECT {columns} FROM {table} WHERE t.id = ANY(%s::uuid[]) ORDER BY t.id"
 
 
 def update_rows(rows: Sequence[models.Model], names: Iterable[str]) -> None:
@@ -108,7 +162,7 @@ def update_rows(rows: Sequence[models.Model], names: Iterable[str]) -> None:
     fields = [_attributes(model)[name] for name in names]
     columns = [f'"{field.column}"' for field in fields]
     values = [
-        [field.get_db_prep_save(getattr(row, field.attname), connection) for row in rows]
+        [field.get_db_prep_save(_stored(field, row), connection) for row in rows]
         for field in (model._meta.pk, *fields)
     ]
     table = f'"{model._meta.db_table}"'
@@ -128,6 +182,12 @@ def update_rows(rows: Sequence[models.Model], names: Iterable[str]) -> None:
             f"FROM unnest({arrays}) AS v(id, {', '.join(columns)}) WHERE t.id = v.id",
             values,
         )
+
+
+def _stored(field: Any, row: models.Model) -> Any:
+    if isinstance(field, EncryptedColumn):
+        return field.pre_save(row, add=False)
+    return getattr(row, field.attname)
 
 
 @cache
@@ -152,7 +212,7 @@ def _shape_of(model: type[models.Model]) -> _Shape:
 def _reader(field: Any) -> Reader:
     """How a field's value leaves its row."""
     name = field.attname
-    if getattr(field, "auto_now", False):
+    if getattr(field, "auto_now", False) or isinstance(field, EncryptedColumn):
         return lambda row: field.pre_save(row, add=True)
     if isinstance(field, models.JSONField):
         return lambda row: _json(getattr(row, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django.contrib.postgres.functions import RandomUUID
@@ -11,6 +12,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.core.encryption.ring import Cipher, fresh_key, ring
 from apps.core.identifiers import new_id
 from apps.core.partitions import by_month
 
@@ -39,6 +41,62 @@ class Binnable(Record):
     def is_in_bin(self) -> bool:
         """Whether the row is deleted, though not yet for good."""
         return self.deleted_at is not None
+
+
+class DataKey(models.Model):
+    """The key of one person, or of one imported file, wrapped by a key of the installation.
+
+    Without `wrapped` it is destroyed, and what was encrypted under it is lost everywhere.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    wrapped = models.BinaryField(null=True)
+    destroyed_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(wrapped__isnull=False, destroyed_at=None)
+                | models.Q(wrapped=None, destroyed_at__isnull=False),
+                name="data_key_there_or_destroyed",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @classmethod
+    def fresh(cls) -> DataKey:
+        """A new key, not written yet."""
+        key = fresh_key()
+        made = cls(wrapped=ring().wrap(key))
+        made.__dict__["cipher"] = Cipher(key)
+        return made
+
+    @cached_property
+    def cipher(self) -> Cipher | None:
+        """The key at work; None once it is destroyed."""
+        return None if self.wrapped is None else ring().cipher(bytes(self.wrapped))
+
+
+class Confidential(models.Model):
+    """A row with encrypted columns, which only its data key opens."""
+
+    data_key = models.ForeignKey(
+        DataKey, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    data_key_id: Any
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Save the row, a new one with a key of its own."""
+        if self.data_key_id is None:
+            self.data_key = DataKey.fresh()
+            self.data_key.save(force_insert=True)
+        super().save(*args, **options)
 
 
 @by_month("occurred_at", unique=("event_id",))

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.core.actors import Actor
+from apps.core.encryption.columns import key_column
 from apps.core.loading import read_rows
 
 
@@ -78,11 +79,12 @@ class BinManager(models.Manager):
         return _within_reach(read_rows(self.model, [row_id]), actor, False).get(row_id)
 
     def get_queryset(self) -> Any:
-        return super().get_queryset().filter(deleted_at=None)
+        return self.with_bin().filter(deleted_at=None)
 
     def with_bin(self) -> Any:
-        """All rows, those in the bin included."""
-        return super().get_queryset()
+        """All rows, those in the bin included, each with what opens its encrypted columns."""
+        rows = super().get_queryset()
+        return rows if key_column(self.model) is None else rows.select_related("data_key")
 
 
 def _within_reach(rows: Iterable[Any], actor: Actor, in_bin: bool) -> dict[UUID, Any]:

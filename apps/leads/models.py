@@ -10,9 +10,11 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from apps.core.contact_points import email_domain
+from apps.core.encryption.columns import EncryptedJSON, EncryptedText
 from apps.core.history import audited
 from apps.core.imports.models import ImportedFile, ImportedRow
-from apps.core.models import Binnable, Job, Record
+from apps.core.models import Binnable, Confidential, DataKey, Job, Record
 from apps.core.money import CurrencyField, MoneyField
 from apps.core.querysets import BinManager
 from apps.leads.querysets import OPEN_STATUSES, LeadQuerySet
@@ -25,12 +27,13 @@ LIVE = Q(deleted_at=None, merged_into=None)
 _ASKED_FOR = ("score", "status", "merged_into")
 
 
-@audited("leads", leave_out=("email_key", "phone_key", "company_key", "version"))
-class Lead(Binnable):
+@audited("leads", leave_out=("data_key_id", "email_key", "phone_key", "company_key", "version"))
+class Lead(Confidential, Binnable):
     """Somebody who showed interest (sales-system-architecture, Lead Schema).
 
-    The columns `…_key` hold the normalised form of their neighbours and are what duplicates are
-    found by. `score` is the platform's own; what marketing sent stays in `marketing_score`.
+    Duplicates are found by the columns `…_key`: the folded name of a company, and blind indexes of
+    the normalised e-mail address and phone number, which are encrypted. `score` is the platform's
+    own; what marketing sent stays in `marketing_score`.
     """
 
     class Status(models.TextChoices):
@@ -44,10 +47,10 @@ class Lead(Binnable):
     status = models.CharField(max_length=50, choices=Status, default=Status.NEW)
     first_name = models.CharField(max_length=100, blank=True)
     last_name = models.CharField(max_length=100, blank=True)
-    email = models.CharField(max_length=255)
-    email_key = models.CharField(max_length=255, editable=False)
-    phone = models.CharField(max_length=50, blank=True)
-    phone_key = models.CharField(max_length=50, blank=True, editable=False)
+    email = EncryptedText(max_length=255)
+    email_key = models.CharField(max_length=20, editable=False)
+    phone = EncryptedText(max_length=50, blank=True)
+    phone_key = models.CharField(max_length=20, blank=True, editable=False)
     company = models.CharField(max_length=255, blank=True)
     company_key = models.CharField(max_length=255, blank=True, editable=False)
     title = models.CharField(max_length=100, blank=True)
@@ -64,7 +67,7 @@ class Lead(Binnable):
     external_id = models.CharField(max_length=255, blank=True)
     campaign_id = models.CharField(max_length=100, blank=True)
     attribution = models.JSONField(default=dict, blank=True)
-    metadata = models.JSONField(default=dict, blank=True)
+    metadata = EncryptedJSON(default=dict, blank=True)
 
     score = models.IntegerField(default=0, validators=PERCENT)
     score_reasons = models.JSONField(default=list, blank=True)
@@ -168,7 +171,7 @@ class Lead(Binnable):
             models.UniqueConstraint(
                 fields=["email_key"],
                 name="lead_open_email_once",
-                condition=LIVE & Q(status__in=OPEN_STATUSES),
+                condition=LIVE & Q(status__in=OPEN_STATUSES) & ~Q(email_key=""),
             ),
             models.UniqueConstraint(
                 fields=["external_source", "external_id"],
@@ -210,6 +213,11 @@ class Lead(Binnable):
         return f"{self.first_name} {self.last_name}".strip()
 
     @property
+    def domain(self) -> str:
+        """The part of the e-mail address that may name a company."""
+        return email_domain(self.email)
+
+    @property
     def is_open(self) -> bool:
         """Whether it may still become an opportunity."""
         return self.status in OPEN_STATUSES and self.merged_into_id is None
@@ -231,10 +239,15 @@ class LeadMerge(Record):
 
     survivor = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="merges")
     merged_ids = models.JSONField()
-    values_before = models.JSONField()
+    values_before = EncryptedJSON()
     version_after = models.IntegerField()
     actor_id = models.UUIDField()
     undone_at = models.DateTimeField(null=True, blank=True)
+
+    @property
+    def data_key(self) -> DataKey:
+        """The survivor's: what was known of its person before."""
+        return self.survivor.data_key
 
     def __str__(self) -> str:
         return f"{len(self.merged_ids)} into {self.survivor_id}"

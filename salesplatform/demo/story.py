@@ -92,7 +92,7 @@ def _convert_the_best(products: Sequence[Product], chance: random.Random) -> lis
     """Owners qualify their promising leads and convert most of them."""
     deals = []
     promising = Lead.objects.open().filter(score__gte=_WORTH_SELLING_TO).exclude(owner=None)
-    for lead in promising.order_by("-score", "email_key"):
+    for lead in promising.order_by("-score", "last_name", "first_name"):
         owner = become(UUID(str(lead.owner_id)), door="demo")
         move_lead(lead_id=lead.pk, status=Lead.Status.QUALIFIED, actor=owner)
         if chance.random() < 0.25:

@@ -205,6 +205,12 @@ SECOND_FACTOR_ROLES: list[str] = env.list("SECOND_FACTOR_ROLES", default=[])
 SINGLE_SIGN_ON: list[dict[str, Any]] = env.json("SINGLE_SIGN_ON", default=[])
 # 32 bytes in base64: seals secrets at rest.
 SEALING_KEY = env("SEALING_KEY", default="")
+# The keys that wrap data keys: `2:base64 1:base64`, the first one in use, and the key of the blind
+# indexes. With ENCRYPTION_KMS_KEY, the id of a key in AWS KMS, they stand as KMS encrypted them.
+ENCRYPTION_KEYS = env("ENCRYPTION_KEYS", default="")
+BLIND_INDEX_KEY = env("BLIND_INDEX_KEY", default="")
+ENCRYPTION_KMS_KEY = env("ENCRYPTION_KMS_KEY", default="")
+ENCRYPTION_CUSTODY = "apps.core.encryption.kms.unlocked" if ENCRYPTION_KMS_KEY else ""
 SIMPLE_JWT = {
     "ALGORITHM": "RS256",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),

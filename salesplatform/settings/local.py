@@ -6,9 +6,15 @@ from hashlib import sha256
 from salesplatform.settings.base import *  # noqa: F403
 
 SECRET_KEY = env("SECRET_KEY", default="local-only-secret-key-that-production-refuses")  # noqa: F405
-SEALING_KEY = env("SEALING_KEY", default="") or base64.b64encode(  # noqa: F405
-    sha256(SECRET_KEY.encode()).digest()
-)
+
+
+def _made_for(purpose: str) -> str:
+    return base64.b64encode(sha256(f"{purpose}{SECRET_KEY}".encode()).digest()).decode()
+
+
+SEALING_KEY = SEALING_KEY or _made_for("")  # noqa: F405
+ENCRYPTION_KEYS = ENCRYPTION_KEYS or f"1:{_made_for('encryption')}"  # noqa: F405
+BLIND_INDEX_KEY = BLIND_INDEX_KEY or _made_for("blind index")  # noqa: F405
 JWT_KEY_FILE = MEDIA_ROOT.parent / "token-key.pem"  # noqa: F405
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])  # noqa: F405
 STORAGES["staticfiles"] = {  # noqa: F405

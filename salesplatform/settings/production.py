@@ -5,9 +5,17 @@ import base64
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.core.encryption import ring
 from apps.users.rules.signing import KeyRing
 from salesplatform.settings.base import *  # noqa: F403
-from salesplatform.settings.base import JWT_SIGNING_KEYS, SEALING_KEY, SECRET_KEY
+from salesplatform.settings.base import (
+    BLIND_INDEX_KEY,
+    ENCRYPTION_KEYS,
+    ENCRYPTION_KMS_KEY,
+    JWT_SIGNING_KEYS,
+    SEALING_KEY,
+    SECRET_KEY,
+)
 
 DEMO_ALLOWED = False
 SECOND_FACTOR_ROLES = environ.Env().list("SECOND_FACTOR_ROLES", default=["admin"])
@@ -23,6 +31,16 @@ try:
         raise ValueError
 except ValueError:
     raise ImproperlyConfigured("SEALING_KEY must be 32 random bytes in base64.") from None
+# What KMS encrypted can be looked into only when it is needed.
+for name, kept, check in (
+    ("ENCRYPTION_KEYS", ENCRYPTION_KEYS, ring.KeyRing.of),
+    ("BLIND_INDEX_KEY", BLIND_INDEX_KEY, ring.key_of),
+):
+    try:
+        if not (ENCRYPTION_KMS_KEY and kept):
+            check(kept)
+    except ValueError as failure:
+        raise ImproperlyConfigured(f"{name}: {failure}.") from None
 if environ.Env().bool("DEBUG", default=False):
     raise ImproperlyConfigured("DEBUG is not for production.")
 

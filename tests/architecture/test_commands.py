@@ -35,7 +35,12 @@ FOLDERS = {
 # What people and other systems do is offered by both of these, or a sentence says why not.
 MAIN_DOORS = (REST, OFFICE)
 # The kernel has no folder of services.
-KERNEL = ("apps.core.jobs", "apps.core.imports.requests", "apps.core.retention")
+KERNEL = (
+    "apps.core.data_keys",
+    "apps.core.imports.requests",
+    "apps.core.jobs",
+    "apps.core.retention",
+)
 
 # What the rows of a file of each kind do.
 IMPORTED = {
@@ -79,6 +84,8 @@ NOT_OFFERED = {
     ("recompute_affected", OFFICE): _BY_MACHINE,
     ("request_nightly_forecast", REST): _BY_MACHINE,
     ("request_nightly_forecast", OFFICE): _BY_MACHINE,
+    ("request_rotation", REST): "Whoever runs the system decides it on the machine.",
+    ("request_rotation", OFFICE): "Whoever runs the system decides it on the machine.",
     ("keep_for", REST): "Whoever runs the system decides it on the machine.",
     ("keep_for", OFFICE): "Whoever runs the system decides it on the machine.",
 }

@@ -24,6 +24,8 @@ ALL = {
     "SECRET_KEY": SECRET,
     "JWT_SIGNING_KEYS": KEYS,
     "SEALING_KEY": b64encode(SECRET[:32].encode()).decode(),
+    "ENCRYPTION_KEYS": f"1:{b64encode(SECRET[1:33].encode()).decode()}",
+    "BLIND_INDEX_KEY": b64encode(SECRET[2:34].encode()).decode(),
 }
 WEAK_KEY = (
     generate_private_key(65537, 1024)
@@ -62,6 +64,9 @@ def test_starts_with_a_secret_of_its_own():
         ({**ALL, "SEALING_KEY": ""}, "SEALING_KEY must be"),
         ({**ALL, "SEALING_KEY": "c2hvcnQ="}, "SEALING_KEY must be"),
         ({**ALL, "SEALING_KEY": "no base64!"}, "SEALING_KEY must be"),
+        ({**ALL, "ENCRYPTION_KEYS": ""}, "ENCRYPTION_KEYS: there is no key"),
+        ({**ALL, "ENCRYPTION_KEYS": "1:c2hvcnQ="}, "ENCRYPTION_KEYS: a key has not 32 bytes"),
+        ({**ALL, "BLIND_INDEX_KEY": "no base64!"}, "BLIND_INDEX_KEY: a key is not in base64"),
         ({**ALL, "DEBUG": "true"}, "DEBUG is not for production"),
     ],
 )

@@ -45,6 +45,8 @@ def test_the_deployment_check_is_clean():
         "SECRET_KEY": "a-key-of-more-than-fifty-characters-for-this-one-check-0123456789",
         "JWT_SIGNING_KEYS": fresh_key(),
         "SEALING_KEY": b64encode(bytes(range(32))).decode(),
+        "ENCRYPTION_KEYS": f"1:{b64encode(bytes(range(1, 33))).decode()}",
+        "BLIND_INDEX_KEY": b64encode(bytes(range(2, 34))).decode(),
         "ALLOWED_HOSTS": "sales.example",
     }
     checked = subprocess.run(

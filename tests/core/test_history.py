@@ -16,12 +16,12 @@ from apps.core.history import (
     changes_visible_to,
     erase_history_of,
     everything_audited,
-    fields_of,
+    fields_of_each,
     hidden_columns,
 )
 from apps.core.identifiers import new_id
 from apps.core.loading import insert_rows
-from apps.core.models import Change
+from apps.core.models import Change, DataKey
 from apps.leads.models import Lead
 from apps.leads.services.capture import change_lead, create_lead
 from apps.opportunities.services.pipelines import seed_default_pipeline
@@ -153,7 +153,8 @@ def test_a_row_that_is_made_shows_all_that_it_was_made_of(db, admin, acting):
 
     action, before, after, who, *_ = history_of(made)[0]
     assert (action, before, who) == ("made", None, admin.pk)
-    assert (after["email"], after["company"], after["source"]) == ("eve@x.example", "X", "fair")
+    assert (after["company"], after["source"]) == ("X", "fair")
+    assert after["email"].startswith("\\x")
     assert not {"email_key", "search_vector", "id", "territory_id"} & after.keys()
 
 
@@ -169,12 +170,18 @@ def test_raw_sql_is_nobody_s(lead):
     changed, removed = history_of(lead)
     assert changed == ("changed", {"city": ""}, {"city": "Rome"}, None, "", "")
     assert removed[0] == "removed"
-    assert removed[1]["email"] == lead.email
+    assert removed[1]["last_name"] == lead.last_name
     assert removed[2:4] == (None, None)
 
 
+def a_key():
+    key = DataKey.fresh()
+    key.save()
+    return key
+
+
 def test_bulk_create_and_copy_are_seen_row_by_row(db, system):
-    created = Lead.objects.bulk_create(LeadFactory.build_batch(3))
+    created = Lead.objects.bulk_create(LeadFactory.build(data_key=a_key()) for _ in range(3))
     copied = LeadFactory.build_batch(25)
     with acting_as(system):
         insert_rows(Lead, copied)
@@ -338,8 +345,8 @@ def test_only_those_who_may_erase_and_see_the_history(lead, manager, acting):
 
 def test_a_column_that_a_role_does_not_see_is_hidden_in_the_history_too(lead, rep, admin, acting):
     change = Change(kind="products", before={"unit_cost": 1, "name": "A"}, after={"name": "B"})
-    assert fields_of(change, acting(rep)) == {"name": ("A", "B")}
-    assert fields_of(change, acting(admin)) == {"name": ("A", "B"), "unit_cost": (1, None)}
+    assert fields_of_each([change], acting(rep)) == [{"name": ("A", "B")}]
+    assert fields_of_each([change], acting(admin)) == [{"name": ("A", "B"), "unit_cost": (1, None)}]
     assert hidden_columns("opportunity_lines", acting(rep)) == {"unit_cost"}
 
 

@@ -6,7 +6,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from apps.accounts.models import Account, Contact
-from apps.core.contact_points import normalised_email
+from apps.core.contact_points import email_key
 from apps.territories.rules import folded
 from tests.factories.users import UserFactory
 
@@ -32,4 +32,4 @@ class ContactFactory(DjangoModelFactory):
     account = factory.SubFactory(AccountFactory)
     name = factory.Sequence(lambda number: f"Contact {number}")
     email = factory.Sequence(lambda number: f"contact{number}@example.com")
-    email_key = factory.LazyAttribute(lambda contact: normalised_email(contact.email))
+    email_key = factory.LazyAttribute(lambda contact: email_key(contact.email))

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.core.contact_points import email_key
 from apps.core.models import BusinessEvent
 from apps.core.periods import PeriodKind, organisation_day, period_containing
 from apps.forecasts.models import ForecastSubmission
@@ -130,7 +131,7 @@ def test_create_lead(doors, rep):
     seen = []
     for door in DOORS:
         assert create_lead(door, doors(rep), f"{door}@acme.example") is None
-        lead = Lead.objects.get(email=f"{door}@acme.example")
+        lead = Lead.objects.get(email_key=email_key(f"{door}@acme.example"))
         assignment = LeadAssignment.objects.filter(record=lead).count()
         seen.append(
             (

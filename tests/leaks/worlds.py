@@ -119,7 +119,6 @@ def _lead(world: World, rep: User, number: int) -> Any:
         first_name=world.word,
         last_name=f"{world.word}son",
         email=email,
-        email_key=email,
         company=f"{world.word} corporation",
         company_key=f"{world.word} corporation",
         status=("new", "contacted", "qualified")[number % 3],

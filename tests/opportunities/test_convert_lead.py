@@ -79,6 +79,7 @@ def test_makes_account_contact_and_deal_of_a_lead(api, rep, lead, body):
     contact = Contact.objects.get()
     assert (contact.account, contact.type, contact.name) == (account, "primary", "John Doe")
     assert contact.email == "john.doe@acme.io"
+    assert contact.data_key_id == lead.data_key_id
     assert (lead.converted_account_id, lead.converted_contact_id) == (account.pk, contact.pk)
     assert (deal.name, deal.account, deal.lead, deal.owner) == (
         "Acme Corp - Enterprise Plan",

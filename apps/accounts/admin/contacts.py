@@ -18,7 +18,7 @@ from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
 from apps.core.admin.lists import BinFilter
 from apps.core.admin.operations import Operation
-from apps.core.contact_points import normalised_email
+from apps.core.contact_points import email_key
 
 
 def change_known_contact(*, contact_id: UUID, actor: Actor, **facts: Any) -> Contact:
@@ -55,7 +55,7 @@ class ContactAdmin(ActorAdmin):
     sortable_by = ()
     search_fields = ("email_key",)
     search_help_text = "A whole e-mail address, or the domain of an account"
-    exact_search = (("email_key", normalised_email), ("account__domain", normalised_domain))
+    exact_search = (("email_key", email_key), ("account__domain", normalised_domain))
     readonly_fields = ("account", "created_at", "updated_at")
     fields = (
         "account",

@@ -21,19 +21,23 @@ from apps.accounts.rules import can_be_restored
 from apps.accounts.services.accounts import account_in_hand
 from apps.core.actors import Actor
 from apps.core.commands import command
-from apps.core.contact_points import normalised_email, normalised_phone
+from apps.core.contact_points import email_key, normalised_phone
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
+from apps.core.models import DataKey
 from apps.core.permissions import require
 
 
 @command
-def add_contact(*, account_id: UUID, actor: Actor, **facts: Any) -> Contact:
+def add_contact(
+    *, account_id: UUID, actor: Actor, data_key: DataKey | None = None, **facts: Any
+) -> Contact:
     """Add somebody to talk to at an account.
 
     Args:
         account_id: of an account within reach.
         actor: needs `account:write`.
+        data_key: of a person who is known already, such as the lead that is converted.
         facts: the columns of `Contact`. A phone number is read as one of the account's country.
 
     Raises:
@@ -41,7 +45,7 @@ def add_contact(*, account_id: UUID, actor: Actor, **facts: Any) -> Contact:
     """
     account = account_in_hand(account_id, actor=actor)
     require(actor, WRITE_ACCOUNT)
-    contact = Contact(account=account)
+    contact = Contact(account=account, data_key=data_key)
     _apply(contact, facts)
     contact.save(force_insert=True)
     publish(
@@ -117,7 +121,7 @@ def _apply(contact: Contact, facts: Mapping[str, Any]) -> tuple[str, ...]:
     changed = tuple(name for name, value in cleaned.items() if getattr(contact, name) != value)
     for name in changed:
         setattr(contact, name, cleaned[name])
-    contact.email_key = normalised_email(contact.email)
+    contact.email_key = email_key(contact.email)
     if contact.email and not contact.email_key:
         raise InvalidInput.field("email", "Give an e-mail address such as jane@acme.com.")
     _check_known(contact)

@@ -13,7 +13,7 @@ from unfold.decorators import display
 from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
-from apps.core.admin.changes import NOBODY, values_of
+from apps.core.admin.changes import NOBODY, values_of_each
 from apps.core.admin.lists import ChoiceOf, CreatedFilter, IndexedChangeList
 from apps.core.admin.system import as_id
 from apps.core.admin.visitors import actor_of
@@ -70,14 +70,16 @@ class ChangeAdmin(ActorAdmin):
         """One change, with what the actor may see of it."""
         change = super().get_object(request, object_id, from_field)
         if change is not None:
-            change.shown = values_of(change, actor_of(request))
+            (change.shown,) = values_of_each([change], actor_of(request))
         return change
 
     def get_changelist_instance(self, request: HttpRequest) -> IndexedChangeList:
         """The list, with what the actor may see of its changes."""
         found: IndexedChangeList = super().get_changelist_instance(request)
-        for change in found.result_list:
-            change.shown = values_of(change, actor_of(request))
+        changes = list(found.result_list)
+        for change, shown in zip(changes, values_of_each(changes, actor_of(request)), strict=True):
+            change.shown = shown
+        found.result_list = changes
         return found
 
     def get_search_results(

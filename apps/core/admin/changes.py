@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from django.db import models
 
 from apps.core.actors import Actor
 from apps.core.admin import display as show
-from apps.core.history import about, changes_visible_to, everything_audited, fields_of
+from apps.core.history import about, changes_visible_to, everything_audited, fields_of_each
 from apps.core.models import Change
 
 SHOWN = 30
@@ -39,9 +40,9 @@ def changes_of(row_id: Any, actor: Actor) -> list[Told]:
             who=names.get(one.actor_id, NOBODY) if one.actor_id else NOBODY,
             door=show.words(one.door),
             at=one.changed_at,
-            fields=values_of(one, actor),
+            fields=fields,
         )
-        for one in found
+        for one, fields in zip(found, values_of_each(found, actor), strict=True)
     ]
 
 
@@ -50,13 +51,18 @@ def has_history(model: type[models.Model]) -> bool:
     return any(one.model is model for one in everything_audited().values())
 
 
-def values_of(change: Change, actor: Actor) -> tuple[tuple[str, str, str], ...]:
+def values_of_each(
+    changes: Sequence[Change], actor: Actor
+) -> list[tuple[tuple[str, str, str], ...]]:
     """Field, before and after in words, by name; what is empty on both sides says nothing."""
-    return tuple(
-        (show.words(name), _shown(before), _shown(after))
-        for name, (before, after) in sorted(fields_of(change, actor).items())
-        if before not in _EMPTY or after not in _EMPTY
-    )
+    return [
+        tuple(
+            (show.words(name), _shown(before), _shown(after))
+            for name, (before, after) in sorted(fields.items())
+            if before not in _EMPTY or after not in _EMPTY
+        )
+        for fields in fields_of_each(changes, actor)
+    ]
 
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})

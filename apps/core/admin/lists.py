@@ -56,6 +56,9 @@ class IndexedChangeList(ChangeList):
     ) -> QuerySet:
         """The rows of the list, without the columns that only their pages show."""
         rows: QuerySet = super().get_queryset(request, exclude_parameters)
+        # Django leaves this out where rows bring something along already, such as their data keys.
+        if isinstance(self.list_select_related, tuple):
+            rows = rows.select_related(*self.list_select_related)
         return rows.defer(*self.model_admin.list_defer)
 
     def get_results(self, request: HttpRequest) -> None:

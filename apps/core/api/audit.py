@@ -11,7 +11,13 @@ from rest_framework.exceptions import ValidationError
 from apps.core.actors import Actor
 from apps.core.api.bodies import Body
 from apps.core.api.endpoint import Endpoint, operation
-from apps.core.history import about, changes_visible_to, everything_audited, fields_of
+from apps.core.history import (
+    Fields,
+    about,
+    changes_visible_to,
+    everything_audited,
+    fields_of_each,
+)
 from apps.core.models import Change
 from apps.core.rows.listing import DEFAULT_LIMIT, LARGEST_LIMIT
 
@@ -86,7 +92,12 @@ class Changes(Endpoint):
         limit = query["limit"]
         found = list(_asked_for(changes_visible_to(actor), query)[: limit + 1])
         return {
-            "data": [_answer(one, actor) for one in found[:limit]],
+            "data": [
+                _answer(one, fields)
+                for one, fields in zip(
+                    found[:limit], fields_of_each(found[:limit], actor), strict=True
+                )
+            ],
             "has_more": len(found) > limit,
         }
 
@@ -104,7 +115,7 @@ def _asked_for(changes: QuerySet[Change], query: dict[str, Any]) -> QuerySet[Cha
     return changes.filter(**{name: value for name, value in given.items() if value is not None})
 
 
-def _answer(change: Change, actor: Actor) -> dict[str, Any]:
+def _answer(change: Change, fields: Fields) -> dict[str, Any]:
     return {
         "sequence": change.sequence,
         "object": f"{change.kind}:{change.row_id}",
@@ -116,6 +127,6 @@ def _answer(change: Change, actor: Actor) -> dict[str, Any]:
         "erased_at": change.erased_at,
         "fields_changed": {
             name: {"before": before, "after": after}
-            for name, (before, after) in sorted(fields_of(change, actor).items())
+            for name, (before, after) in sorted(fields.items())
         },
     }

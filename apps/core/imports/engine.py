@@ -11,13 +11,12 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import orjson
-from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
 from apps.core.actors import Actor, become
 from apps.core.commands import acting
 from apps.core.errors import Conflict, InvalidInput, Refusal
-from apps.core.imports.files import count_rows, open_file, read_rows
+from apps.core.imports.files import count_rows, file_name, kept_file, open_file, read_rows
 from apps.core.imports.kind import Facts, ImportKind, Key
 from apps.core.imports.mapping import ColumnMapping, check_mapping
 from apps.core.imports.models import ImportedFile, ImportedRow
@@ -77,7 +76,10 @@ def told_of(refusal: Refusal) -> dict[str, Any]:
 def start_import(kind: ImportKind, job: Job, resources: ExitStack) -> Step:
     """Work off a file from the row where the job stands."""
     imported: ImportedFile = kind.files._default_manager.get(job=job)
-    table = open_file(resources.enter_context(default_storage.open(imported.file, "rb")))
+    key: Any = imported.data_key.cipher
+    table = open_file(
+        resources.enter_context(kept_file(imported.file, file_name(imported.pk), key))
+    )
     mapping = check_mapping(imported.mapping, table.columns, kind.targets)
     rows = resources.enter_context(closing(read_rows(table)))
     collections.deque(islice(rows, job.position), maxlen=0)

@@ -7,11 +7,15 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import Q
 
-from apps.core.models import Job, Record
+from apps.core.encryption.columns import EncryptedJSON
+from apps.core.models import Confidential, DataKey, Job, Record
 
 
-class ImportedFile(Record):
+class ImportedFile(Confidential, Record):
     """A file: what it is, how it is read, and how far it has come (`job`).
+
+    It is full of people: under its data key stand the file itself, its columns, which are people
+    where it has no headings, and what is kept of its rows.
 
     A concrete model adds `job` and `undo_job`, each one-to-one, and `match_on` with its choices.
     """
@@ -22,8 +26,8 @@ class ImportedFile(Record):
 
     filename = models.CharField(max_length=255)
     file = models.CharField(max_length=500)
-    columns = models.JSONField()
-    mapping = models.JSONField()
+    columns = EncryptedJSON()
+    mapping = EncryptedJSON()
     mode = models.CharField(max_length=20, choices=Mode)
     created = models.IntegerField(default=0)
     updated = models.IntegerField(default=0)
@@ -79,8 +83,8 @@ class ImportedRow(models.Model):
     line = models.IntegerField()
     outcome = models.CharField(max_length=10, choices=Outcome)
     version = models.IntegerField(null=True)
-    values_before = models.JSONField(null=True)
-    values = models.JSONField(null=True)
+    values_before = EncryptedJSON(null=True, bound_to="line")
+    values = EncryptedJSON(null=True, bound_to="line")
     errors = models.JSONField(null=True)
 
     class Meta:
@@ -88,6 +92,12 @@ class ImportedRow(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.outcome}"
+
+    @property
+    def data_key(self) -> DataKey:
+        """The file's."""
+        key: DataKey = getattr(self, self.file_field).data_key
+        return key
 
     @property
     def record_id(self) -> Any:

@@ -9,19 +9,17 @@ from itertools import islice
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from django.core.files.base import File
-from django.core.files.storage import default_storage
 from django.db import transaction
 
 from apps.core.actors import Actor
 from apps.core.errors import InvalidInput, NotFound, RuleBroken
 from apps.core.identifiers import new_id
-from apps.core.imports.files import open_file, read_rows
+from apps.core.imports.files import file_name, keep_file, open_file, read_rows
 from apps.core.imports.kind import ImportKind
 from apps.core.imports.mapping import ColumnMapping, check_mapping, suggest_mapping
 from apps.core.imports.models import ImportedFile, ImportedRow
 from apps.core.jobs import request_job
-from apps.core.models import Job
+from apps.core.models import DataKey, Job
 from apps.core.permissions import MANAGE_SYSTEM, require
 
 SAMPLE = 20
@@ -102,15 +100,19 @@ def request_import(
     _check_reachable(kind, checked, match_on)
     file.seek(0)
     import_id = new_id()
-    name = default_storage.save(f"imports/{import_id}", File(file))
+    key = DataKey.fresh()
+    cipher: Any = key.cipher
+    stored = keep_file(file, file_name(import_id), cipher)
     with transaction.atomic():
+        key.save(force_insert=True)
         job = request_job(f"{kind.name}.import", parameters={"import": str(import_id)}, actor=actor)
         return kind.files._default_manager.create(
             id=import_id,
             job=job,
             filename=filename[:255],
             columns=table.columns,
-            file=name,
+            file=stored,
+            data_key=key,
             mapping=mapping,
             mode=mode,
             match_on=match_on,

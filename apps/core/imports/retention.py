@@ -11,6 +11,7 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.db.models import Q
 
+from apps.core.data_keys import destroy_keys
 from apps.core.imports.models import ImportedFile
 from apps.core.models import Job
 from apps.core.retention import Due, Rows, forgets
@@ -51,5 +52,7 @@ def old_imports(before: datetime) -> Due:
 
 
 def _delete_files(files: type[ImportedFile], keys: Sequence[Any]) -> None:
-    for name in files._default_manager.filter(pk__in=keys).values_list("file", flat=True):
+    due = files._default_manager.filter(pk__in=keys)
+    for name in due.values_list("file", flat=True):
         default_storage.delete(name)
+    destroy_keys(due.values_list("data_key_id", flat=True))

@@ -16,8 +16,7 @@ from apps.core.errors import Refusal
 from apps.core.imports.kind import ImportKind
 from apps.core.imports.models import ImportedFile, ImportedRow
 from apps.core.imports.requests import Preview, preview_import, request_import
-from apps.core.jobs import run_job
-from apps.core.models import Job
+from apps.core.jobs import worked_off
 
 
 class ImportCommand(BaseCommand):
@@ -61,10 +60,8 @@ class ImportCommand(BaseCommand):
     def _wait_for(self, imported: ImportedFile) -> tuple[ImportedFile, float]:
         """Work the file off here; when a worker was faster, watch it."""
         started = time.perf_counter()
-        run_job(imported.job_id)
-        while not Job.objects.get(pk=imported.job_id).has_ended:
-            time.sleep(0.5)
-            run_job(imported.job_id)
+        for _ in worked_off(imported.job_id):
+            pass
         files = self.kind.files._default_manager.select_related("job")
         return files.get(pk=imported.pk), time.perf_counter() - started
 

@@ -11,6 +11,7 @@ import orjson
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from apps.core.encryption.columns import EncryptedColumn
 from apps.core.rows.names import Names
 
 
@@ -102,6 +103,13 @@ class Field:
             return self.kind
         return kind_of_model_field(model._meta.get_field(self.source or self.name))
 
+    def encrypted(self, model: type[models.Model]) -> EncryptedColumn | None:
+        """The encrypted column that the field shows, if it is one."""
+        if self.expression:
+            return None
+        column = model._meta.get_field(self.source or self.name)
+        return column if isinstance(column, EncryptedColumn) else None
+
     def sql(self, model: type[models.Model]) -> str:
         """The field's value without a cast."""
         if self.expression:
@@ -111,4 +119,6 @@ class Field:
 
     def select(self, model: type[models.Model]) -> str:
         """The field's value as the read path selects it."""
+        if self.encrypted(model):
+            return self.sql(model)
         return _CASTS[self.resolved_kind(model)].format(self.sql(model))

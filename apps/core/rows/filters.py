@@ -10,8 +10,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import models
 
+from apps.core.contact_points import email_key, is_phone, phone_key
 from apps.core.errors import InvalidInput
 
 LONGEST_TEXT = 200
@@ -120,6 +122,30 @@ def refers_to(name: str, *, column: str = "") -> Filter:
 def equals(name: str, *, column: str = "") -> Filter:
     """Rows with exactly this text."""
     return Filter(name, f't."{column or name}" = %s', _text)
+
+
+def has_email() -> Filter:
+    """Rows of the person with this e-mail address: encrypted, it is only found as a whole."""
+    return Filter("email", 't."email_key" = %s', _email, "A whole e-mail address.")
+
+
+def has_phone() -> Filter:
+    """Rows of the person with this phone number; without `+` it is one of our own country."""
+    return Filter("phone", 't."phone_key" = %s', _phone, "A whole phone number.")
+
+
+def _email(text: str) -> str:
+    if not (key := email_key(text)):
+        raise ValueError("Give an e-mail address.")
+    return key
+
+
+def _phone(text: str) -> str:
+    # A plus sign that was not escaped is a space in a query.
+    typed = f"+{text.strip()}" if text.startswith(" ") else text
+    if not is_phone(typed):
+        raise ValueError("Give a phone number.")
+    return phone_key(typed, settings.DEFAULT_COUNTRY)
 
 
 def is_true(name: str, sql: str) -> Filter:

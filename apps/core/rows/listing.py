@@ -17,6 +17,8 @@ import orjson
 from django.db import connection, models
 
 from apps.core.actors import Actor
+from apps.core.encryption.columns import EncryptedColumn, key_column
+from apps.core.encryption.ring import ring
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.permissions import require
 from apps.core.rows.fields import WIRE, Field, Kind
@@ -138,7 +140,7 @@ class Listing:
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT {columns.select}, k.sort::text FROM ({keys}) AS k "
-                f'JOIN "{self.table}" AS t ON t.id = k.id {self.joins} '
+                f'JOIN "{self.table}" AS t ON t.id = k.id {self.joins} {columns.joins} '
                 f"ORDER BY k.sort {direction}, k.id {direction}",
                 parameters,
             )
@@ -171,6 +173,7 @@ class Listing:
         with connection.cursor() as cursor:
             cursor.execute(
                 f'SELECT {columns.select}, NULL FROM "{self.table}" AS t {self.joins} '
+                f"{columns.joins} "
                 f"WHERE t.id = ANY(%s::uuid[]) AND {self.condition} AND {reach.sql}",
                 [list(map(str, ids)), *reach.parameters],
             )
@@ -332,10 +335,15 @@ class Listing:
 
 @dataclass(frozen=True)
 class Columns:
-    """The compiled fields of a listing for one set of rights."""
+    """The compiled fields of a listing for one set of rights.
+
+    Where some are encrypted, the wrapped data key of each row is read beside them.
+    """
 
     select: str
+    joins: str
     names: tuple[str, ...]
+    encrypted: tuple[tuple[str, EncryptedColumn], ...]
     converters: tuple[tuple[str, Any], ...]
     cards: tuple[tuple[str, Any], ...]
     named: tuple[str, ...]
@@ -347,12 +355,23 @@ class Columns:
         for one in fields:
             selects.append(one.select(model))
             names.append(one.name)
+        encrypted = tuple(
+            (one.name, column) for one in fields if (column := one.encrypted(model)) is not None
+        )
+        joins = ""
+        if encrypted:
+            selects.append("data_key.wrapped")
+            names.append(_WRAPPED)
+            keys = key_column(model).related_model._meta.db_table
+            joins = f'JOIN "{keys}" AS data_key ON data_key.id = t.data_key_id'
         named = [one for one in fields if one.card_name]
         selects += [one.card_name for one in named]
         names += [f"{one.name}__name" for one in named]
         return cls(
             select=", ".join(selects),
+            joins=joins,
             names=tuple(names),
+            encrypted=encrypted,
             converters=tuple(
                 (one.name, WIRE[one.resolved_kind(model)])
                 for one in fields
@@ -366,6 +385,8 @@ class Columns:
         """Rows of values as dictionaries, references as cards."""
         names = self.names
         rows = [dict(zip(names, values, strict=False)) for values in found]
+        if self.encrypted:
+            self._decrypt(rows)
         for name, convert in self.converters:
             for row in rows:
                 if (value := row[name]) is not None:
@@ -378,6 +399,15 @@ class Columns:
             _join_name(rows, name)
         return rows
 
+    def _decrypt(self, rows: list[dict[str, Any]]) -> None:
+        """Encrypted fields in clear text, as long as their key is there."""
+        our_keys = ring()
+        for row in rows:
+            wrapped, row_id = row.pop(_WRAPPED), row["id"]
+            cipher = None if wrapped is None else our_keys.cipher(wrapped)
+            for name, column in self.encrypted:
+                row[name] = column.shown(row[name], cipher, row_id)
+
 
 def _join_name(rows: list[dict[str, Any]], name: str) -> None:
     """Make a card of an id and the name selected beside it."""
@@ -385,6 +415,9 @@ def _join_name(rows: list[dict[str, Any]], name: str) -> None:
         label = row.pop(f"{name}__name")
         if row[name] is not None:
             row[name] = {"id": row[name], "name": label}
+
+
+_WRAPPED = "data_key__wrapped"
 
 
 def _encode_cursor(ordering: str, value: str, row_id: str) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -26,7 +27,7 @@ from apps.core.admin.operations import (
     text,
 )
 from apps.core.admin.visitors import actor_of
-from apps.core.contact_points import normalised_email
+from apps.core.contact_points import email_key, is_phone, phone_key
 from apps.leads.admin.merging import (
     MergeForm,
     MergesInline,
@@ -106,6 +107,10 @@ def route_lead(*, lead_id: UUID, actor: Actor) -> None:
         raise result.refusal
 
 
+def _phone_typed(text: str) -> str:
+    return phone_key(text, settings.DEFAULT_COUNTRY) if is_phone(text) else ""
+
+
 def _can_become(status: str) -> Callable[[Lead], bool]:
     def can(lead: Lead) -> bool:
         return status in allowed_statuses(lead.status)
@@ -167,8 +172,10 @@ class LeadAdmin(ActorAdmin):
         BinFilter,
     )
     sortable_by = ("score_bar", "captured")
-    search_help_text = "Words of name, company, title or city; a whole e-mail address"
-    exact_search = (("email_key", normalised_email),)
+    search_help_text = (
+        "Words of name, company, title or city; a whole e-mail address or phone number"
+    )
+    exact_search = (("email_key", email_key), ("phone_key", _phone_typed))
     inlines = (LeadAssignmentsInline, MergesInline)
     readonly_fields = (
         "status_badge",

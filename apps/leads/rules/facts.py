@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
-from apps.core.contact_points import normalised_email, normalised_phone
+from apps.core.contact_points import email_domain, email_key, phone_key
 from apps.core.errors import InvalidInput
 from apps.core.facts import (
     LARGEST_COUNT,
@@ -81,6 +81,11 @@ class LeadFacts:
     metadata: dict[str, Any] = field(default_factory=dict)
     attribution: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def domain(self) -> str:
+        """The part of the e-mail address that may name a company."""
+        return email_domain(self.email)
+
     def values(self) -> dict[str, Any]:
         """Every fact by its name."""
         return {name: getattr(self, name) for name in FACT_NAMES}
@@ -137,13 +142,12 @@ def _checked(
 
 def _add_keys(checked: dict[str, Any], country: str, problems: dict[str, list[str]]) -> None:
     if checked.get("email"):
-        key = normalised_email(checked["email"])
-        if not key:
+        checked["email_key"] = email_key(checked["email"])
+        if not checked["email_key"]:
             problems["email"] = ["This is not an e-mail address."]
-        checked["email_key"] = key
     if "phone" in checked:
         at = checked.get("country", "")
-        checked["phone_key"] = normalised_phone(checked["phone"], at if len(at) == 2 else country)
+        checked["phone_key"] = phone_key(checked["phone"], at if len(at) == 2 else country)
     if "company" in checked:
         checked["company_key"] = company_key(checked["company"])
 

@@ -120,7 +120,7 @@ def _source(facts: LeadFacts) -> Reason | None:
 
 
 def _address(facts: LeadFacts) -> Reason | None:
-    if facts.email_key.rpartition("@")[2] in _FREE_MAIL:
+    if facts.domain in _FREE_MAIL:
         return Reason("email", -4, "The e-mail address is a private one.")
     if facts.company:
         return Reason("email", 4, "A company and its own e-mail address are known.")

@@ -143,7 +143,7 @@ def subject_of(facts: LeadFacts | Lead) -> Subject:
         postal_code=facts.postal_code,
         industry=facts.industry,
         company=facts.company,
-        domain=facts.email_key.rpartition("@")[2],
+        domain=facts.domain,
         employee_count=facts.employee_count,
         annual_revenue=facts.annual_revenue,
     )

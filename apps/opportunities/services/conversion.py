@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from apps.accounts.errors import AccountDomainTaken
 from apps.accounts.models import Account, Contact
 from apps.accounts.services.accounts import match_account, open_account
 from apps.accounts.services.contacts import add_contact
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.contact_points import normalised_phone
 from apps.core.permissions import require
 from apps.core.places import country_code
 from apps.leads.errors import LeadAlreadyConverted, LeadNotReady
@@ -89,7 +92,7 @@ def _lead_in_hand(lead_id: UUID, actor: Actor) -> Lead:
 
 
 def _matched_account(lead: Lead, actor: Actor) -> Account | None:
-    return match_account(name=lead.company, domain=company_domain(lead.email_key), actor=actor)
+    return match_account(name=lead.company, domain=company_domain(lead.email), actor=actor)
 
 
 def _opened_account(lead: Lead, owner_id: UUID, actor: Actor) -> Account:
@@ -99,7 +102,7 @@ def _opened_account(lead: Lead, owner_id: UUID, actor: Actor) -> Account:
     try:
         return open_account(
             name=name,
-            domain=company_domain(lead.email_key),
+            domain=company_domain(lead.email),
             owner_id=owner_id,
             territory_id=_live_territory(lead),
             cause=OpportunityAssignment.Cause.CONVERSION,
@@ -147,7 +150,8 @@ def _contact_at(account: Account, lead: Lead, actor: Actor) -> Contact:
         type=Contact.Type.OTHER if has_primary else Contact.Type.PRIMARY,
         name=lead.name or account.name,
         email=lead.email,
-        phone=lead.phone_key,
+        phone=normalised_phone(lead.phone, country_code(lead.country) or settings.DEFAULT_COUNTRY),
         title=lead.title,
+        data_key=lead.data_key,
         actor=actor,
     )
