@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.accounts.models import Account, Contact
 from apps.accounts.permissions import READ_ACCOUNT
+from apps.core.consents import OPTED_OUT_OF_SALE
 from apps.core.places import country_code
 from apps.core.rows.fields import Field, Kind
 from apps.core.rows.filters import (
@@ -89,6 +90,7 @@ CONTACTS = Listing(
         Field("phone"),
         Field("title"),
         Field("consent"),
+        Field("opted_out_of_sale", expression=OPTED_OUT_OF_SALE, kind=Kind.FLAG),
         Field("created_at"),
         Field("updated_at"),
     ),

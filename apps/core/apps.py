@@ -16,4 +16,5 @@ class CoreConfig(AppConfig):
         autodiscover_modules("events")
         autodiscover_modules("handlers")
         autodiscover_modules("fields")
+        autodiscover_modules("personal_data")
         autodiscover_modules("services.retention")

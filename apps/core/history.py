@@ -29,7 +29,7 @@ from apps.core.encryption.columns import encrypted_columns, key_column
 from apps.core.encryption.ring import Cipher
 from apps.core.identifiers import made_at
 from apps.core.models import Change
-from apps.core.permissions import ERASE_HISTORY, READ_AUDIT, require
+from apps.core.permissions import ERASE_PERSON, READ_AUDIT, require
 from apps.core.rows.listing import listings
 
 ModelClass = TypeVar("ModelClass", bound=type[models.Model])
@@ -239,7 +239,7 @@ def erase_history_of(*, kind: str, row_ids: Collection[UUID], actor: Actor) -> i
 
     Returns how many entries were erased. Raises NotAllowed.
     """
-    require(actor, ERASE_HISTORY)
+    require(actor, ERASE_PERSON)
     with connection.cursor() as cursor:
         return _erase(cursor, kind, row_ids, actor)
 

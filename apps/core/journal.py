@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -328,6 +328,22 @@ def history_of(record_id: UUID) -> QuerySet[BusinessEvent]:
     events = BusinessEvent.objects.filter(aggregate_id=record_id).order_by("-sequence")
     made = made_at(record_id)
     return events if made is None else events.filter(occurred_at__gte=made - CLOCKS_DIFFER_BY)
+
+
+_ERASE_WORDS = """
+UPDATE core_businessevent SET payload = jsonb_set(payload, '{reason}', '""')
+WHERE aggregate_id = ANY(%s) AND payload->>'reason' <> ''
+"""
+
+
+def erase_words_about(record_ids: Collection[UUID]) -> int:
+    """Take from the journal what people wrote of some records; returns how many events held any.
+
+    That something happened stays. In the transaction of whoever decided it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ERASE_WORDS, [list(record_ids)])
+        return int(cursor.rowcount)
 
 
 @dataclass(frozen=True)

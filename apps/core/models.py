@@ -99,6 +99,37 @@ class Confidential(models.Model):
         super().save(*args, **options)
 
 
+class Consent(models.Model):
+    """What a person agreed to or refused, as somebody noted it. The latest of a purpose counts.
+
+    It belongs to whoever has the address of `email_key`, whatever rows there are about them.
+    """
+
+    class Purpose(models.TextChoices):
+        MARKETING = "marketing"
+        SALE = "sale", "Sale or sharing of their data"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    noted_at = models.DateTimeField(db_default=Now())
+    actor_id = models.UUIDField()
+    email_key = models.CharField(max_length=20)
+    purpose = models.CharField(max_length=20, choices=Purpose)
+    is_given = models.BooleanField()
+    source = models.CharField(max_length=255)
+
+    class Meta:
+        indexes = [models.Index(fields=["email_key", "purpose", "-id"], name="consent_latest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(purpose__in=("marketing", "sale")), name="consent_purpose_known"
+            ),
+            models.CheckConstraint(condition=~models.Q(email_key=""), name="consent_of_somebody"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose}: {'given' if self.is_given else 'refused'}"
+
+
 @by_month("occurred_at", unique=("event_id",))
 class BusinessEvent(models.Model):
     """Something that happened: the journal. Written with the change itself, never altered.

@@ -24,6 +24,8 @@ EVERYONE = (ADMIN, SALES_MANAGER, SALES_REP, READ_ONLY, INTEGRATION)
 SELLERS = (ADMIN, SALES_MANAGER, SALES_REP, INTEGRATION)
 MANAGERS = (ADMIN, SALES_MANAGER)
 ADMINS = (ADMIN,)
+# Who asks by address learns whether it is known: not for those who see a part of the people.
+CONSENT_KEEPERS = (ADMIN, INTEGRATION)
 
 
 @dataclass(frozen=True)
@@ -65,4 +67,7 @@ VIEW_SYSTEM = declare("system:read", "See jobs, events and deliveries", roles=AD
 EXPLAIN_ACCESS = declare("access:explain", "Ask why somebody can see a row", roles=ADMINS)
 MANAGE_SYSTEM = declare("system:manage", "Retry events and cancel jobs of others", roles=ADMINS)
 READ_AUDIT = declare("audit:read", "See who changed what and who read what", roles=ADMINS)
-ERASE_HISTORY = declare("audit:erase", "Erase a person from the history", roles=ADMINS)
+READ_PERSON = declare("privacy:read", "Find and export what is held on a person", roles=ADMINS)
+ERASE_PERSON = declare("privacy:erase", "Erase a person, from the history too", roles=ADMINS)
+WRITE_CONSENT = declare("consent:write", "Note what people agreed to", roles=CONSENT_KEEPERS)
+READ_CONSENT = declare("consent:read", "See what anybody agreed to", roles=CONSENT_KEEPERS)

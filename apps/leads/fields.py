@@ -1,5 +1,6 @@
 """What a lead shows, and what leads can be narrowed and ordered by."""
 
+from apps.core.consents import OPTED_OUT_OF_SALE
 from apps.core.rows.fields import Field, Kind
 from apps.core.rows.filters import (
     at_least,
@@ -61,6 +62,7 @@ LEADS = Listing(
         Field("converted_opportunity_id", detail=True),
         Field("converted_account_id", detail=True),
         Field("converted_at", detail=True),
+        Field("opted_out_of_sale", expression=OPTED_OUT_OF_SALE, kind=Kind.FLAG, detail=True),
         Field("version", detail=True),
     ),
     filters=(

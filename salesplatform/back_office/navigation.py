@@ -33,6 +33,14 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Privacy",
+        (
+            ("privacy.Export", "Exports of a person", "folder_zip"),
+            ("privacy.Erasure", "Erasures", "person_off"),
+            ("core.Consent", "Consents", "handshake"),
+        ),
+    ),
+    (
         "System",
         (
             ("users.User", "People", "group"),

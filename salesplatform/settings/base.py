@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "apps.leads",
     "apps.opportunities",
     "apps.forecasts",
+    "apps.privacy",
 ]
 
 MIDDLEWARE = [
@@ -165,6 +166,10 @@ CELERY_BEAT_SCHEDULE = {
     "forget what is old: people": {
         "task": "apps.users.tasks.forget_what_is_old",
         "schedule": crontab(hour=3, minute=15),
+    },
+    "forget what is old: privacy": {
+        "task": "apps.privacy.tasks.forget_what_is_old",
+        "schedule": crontab(hour=3, minute=25),
     },
     "forget what is old: forecasts": {
         "task": "apps.forecasts.tasks.forget_what_is_old",

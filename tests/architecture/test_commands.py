@@ -36,6 +36,7 @@ FOLDERS = {
 MAIN_DOORS = (REST, OFFICE)
 # The kernel has no folder of services.
 KERNEL = (
+    "apps.core.consents",
     "apps.core.data_keys",
     "apps.core.imports.requests",
     "apps.core.jobs",
@@ -52,7 +53,12 @@ STEPS = {
     "change_each": "how operations on many leads change each of them",
     "open_deal": "how a deal begins, whether it is created or comes from a lead",
 }
-READS = {"preview_import": "a look at a file, which changes nothing"}
+READS = {
+    "preview_import": "a look at a file, which changes nothing",
+    "consents_of": "a look at what somebody agreed to",
+    "exported_file": "a file that is fetched",
+    "what_would_be_erased": "a look at what erasing somebody would take",
+}
 
 _IN_THE_OFFICE = "People and their rights are kept in the back office."
 _AT_SIGN_IN = "It is part of signing in to the pages."

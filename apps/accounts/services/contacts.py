@@ -21,10 +21,11 @@ from apps.accounts.rules import can_be_restored
 from apps.accounts.services.accounts import account_in_hand
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.consents import keep_consent
 from apps.core.contact_points import email_key, normalised_phone
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
-from apps.core.models import DataKey
+from apps.core.models import Consent, DataKey
 from apps.core.permissions import require
 
 
@@ -48,6 +49,7 @@ def add_contact(
     contact = Contact(account=account, data_key=data_key)
     _apply(contact, facts)
     contact.save(force_insert=True)
+    _note_consent(contact, actor)
     publish(
         ContactAdded(account_id=account.pk, contact_id=contact.pk, type=contact.type), actor=actor
     )
@@ -67,6 +69,8 @@ def change_contact(*, account_id: UUID, contact_id: UUID, actor: Actor, **facts:
         raise NotFound
     if changed := _apply(contact, facts):
         contact.save()
+        if "consent" in changed:
+            _note_consent(contact, actor)
         publish(
             ContactChanged(account_id=account.pk, contact_id=contact.pk, changed=changed),
             actor=actor,
@@ -126,6 +130,18 @@ def _apply(contact: Contact, facts: Mapping[str, Any]) -> tuple[str, ...]:
         raise InvalidInput.field("email", "Give an e-mail address such as jane@acme.com.")
     _check_known(contact)
     return changed
+
+
+def _note_consent(contact: Contact, actor: Actor) -> None:
+    """Keep who said when that the person may be written to."""
+    if contact.consent is not None and contact.email:
+        keep_consent(
+            email=contact.email,
+            purpose=Consent.Purpose.MARKETING,
+            is_given=contact.consent,
+            source="contact",
+            actor=actor,
+        )
 
 
 def _check_known(contact: Contact) -> None:

@@ -16,9 +16,17 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
 from apps.core.encryption.ring import Cipher
+from apps.core.errors import Conflict
 
 _NOTHING = b"{}"
 _ONE_FORM = orjson.OPT_SORT_KEYS
+
+
+class PersonErased(Conflict):
+    """Nothing can be written any more of somebody whose key was destroyed."""
+
+    reason = "person_erased"
+    message = "The person was erased from this record; make a new one."
 
 
 class ClearText(DeferredAttribute):
@@ -84,10 +92,12 @@ class EncryptedColumn(models.Field):
         """The value of such bytes."""
         raise NotImplementedError
 
-    def encrypted(self, clear: Any, cipher: Cipher, row: object) -> bytes:
-        """A value as the column holds it."""
+    def encrypted(self, clear: Any, cipher: Cipher | None, row: object) -> bytes:
+        """A value as the column holds it. Raises PersonErased once the key is destroyed."""
         encoded = self.encoded(clear)
-        return cipher.encrypt(encoded, self.place(row)) if encoded else b""
+        if encoded and cipher is None:
+            raise PersonErased
+        return cipher.encrypt(encoded, self.place(row)) if encoded and cipher else b""
 
     def opened(self, kept: bytes, cipher: Cipher | None, row: object) -> bytes:
         """The bytes of what the column holds; none any more once the key is destroyed."""

@@ -15,8 +15,9 @@ from django.db import IntegrityError, transaction
 
 from apps.core.actors import Actor, become
 from apps.core.commands import acting
+from apps.core.encryption.files import kept_file
 from apps.core.errors import Conflict, InvalidInput, Refusal
-from apps.core.imports.files import count_rows, file_name, kept_file, open_file, read_rows
+from apps.core.imports.files import count_rows, open_file, read_rows
 from apps.core.imports.kind import Facts, ImportKind, Key
 from apps.core.imports.mapping import ColumnMapping, check_mapping
 from apps.core.imports.models import ImportedFile, ImportedRow
@@ -78,7 +79,7 @@ def start_import(kind: ImportKind, job: Job, resources: ExitStack) -> Step:
     imported: ImportedFile = kind.files._default_manager.get(job=job)
     key: Any = imported.data_key.cipher
     table = open_file(
-        resources.enter_context(kept_file(imported.file, file_name(imported.pk), key))
+        resources.enter_context(kept_file(imported.file, f"imports/{imported.pk}", key))
     )
     mapping = check_mapping(imported.mapping, table.columns, kind.targets)
     rows = resources.enter_context(closing(read_rows(table)))

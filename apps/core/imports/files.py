@@ -1,18 +1,13 @@
-"""Uploaded files: kept encrypted, and read, refusing in our words what can't be read."""
+"""Reading an uploaded file, refusing in our words what can't be read."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
-from tempfile import TemporaryFile
-from typing import Any, BinaryIO
-from uuid import UUID
+from typing import Any
 
 from django.conf import settings
-from django.core.files.base import File
-from django.core.files.storage import default_storage
 
-from apps.core.encryption.ring import Cipher, Undecipherable
 from apps.core.errors import InvalidInput
 from apps.core.tables import Row, Table, TableRefused, open_table
 
@@ -38,57 +33,6 @@ def count_rows(table: Table) -> int:
     """How many rows a table has."""
     with closing(read_rows(table)) as rows:
         return sum(1 for _ in rows)
-
-
-# --- Keeping ------------------------------------------------------------------------------------
-
-PIECE = 1 << 20
-_LENGTH_BYTES = 4
-_END = b""
-
-
-def file_name(import_id: UUID) -> str:
-    """What the file of an import is stored as."""
-    return f"imports/{import_id}"
-
-
-def keep_file(file: BinaryIO, name: str, cipher: Cipher) -> str:
-    """Store a file piece by piece, each encrypted for its place in it; returns its stored name."""
-    with TemporaryFile() as encrypted:
-        for piece in _encrypted(file, name, cipher):
-            encrypted.write(len(piece).to_bytes(_LENGTH_BYTES))
-            encrypted.write(piece)
-        encrypted.seek(0)
-        stored: str = default_storage.save(name, File(encrypted))
-    return stored
-
-
-def kept_file(stored: str, name: str, cipher: Cipher) -> BinaryIO:
-    """A stored file in clear, without a name on disk and gone when it is closed.
-
-    Raises Undecipherable when it was changed or cut off.
-    """
-    clear: BinaryIO = TemporaryFile()  # noqa: SIM115
-    with default_storage.open(stored, "rb") as encrypted:
-        place = 0
-        while length := int.from_bytes(encrypted.read(_LENGTH_BYTES)):
-            piece = cipher.decrypt(encrypted.read(length), f"{name}:{place}")
-            if piece == _END:
-                clear.seek(0)
-                return clear
-            clear.write(piece)
-            place += 1
-    clear.close()
-    raise Undecipherable(f"{name} ends before its end.")
-
-
-def _encrypted(file: BinaryIO, name: str, cipher: Cipher) -> Iterator[bytes]:
-    """The pieces of a file, and an empty one that shows where it ends."""
-    place = 0
-    while piece := file.read(PIECE):
-        yield cipher.encrypt(piece, f"{name}:{place}")
-        place += 1
-    yield cipher.encrypt(_END, f"{name}:{place}")
 
 
 def _refusal(refused: TableRefused) -> InvalidInput:

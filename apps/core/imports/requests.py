@@ -12,9 +12,10 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.core.actors import Actor
+from apps.core.encryption.files import keep_file
 from apps.core.errors import InvalidInput, NotFound, RuleBroken
 from apps.core.identifiers import new_id
-from apps.core.imports.files import file_name, keep_file, open_file, read_rows
+from apps.core.imports.files import open_file, read_rows
 from apps.core.imports.kind import ImportKind
 from apps.core.imports.mapping import ColumnMapping, check_mapping, suggest_mapping
 from apps.core.imports.models import ImportedFile, ImportedRow
@@ -102,7 +103,7 @@ def request_import(
     import_id = new_id()
     key = DataKey.fresh()
     cipher: Any = key.cipher
-    stored = keep_file(file, file_name(import_id), cipher)
+    stored = keep_file(file, f"imports/{import_id}", cipher)
     with transaction.atomic():
         key.save(force_insert=True)
         job = request_job(f"{kind.name}.import", parameters={"import": str(import_id)}, actor=actor)
