@@ -114,7 +114,7 @@ class Consent(models.Model):
     actor_id = models.UUIDField()
     email_key = models.CharField(max_length=20)
     purpose = models.CharField(max_length=20, choices=Purpose)
-    is_given = models.BooleanField()
+    is_given = models.BooleanField("agreed")
     source = models.CharField(max_length=255)
 
     class Meta:

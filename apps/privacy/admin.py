@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -69,9 +70,9 @@ class ExportAdmin(ActorAdmin):
     readonly_fields = ("person", "state", "asked_by", "asked", "download")
 
     @display(description="Person")
-    def person(self, row: Export) -> Any:
+    def person(self, row: Export) -> str:
         """Whom it is about."""
-        return show.cut(str(row))
+        return str(row)
 
     @display(description="Status")
     def state(self, row: Export) -> Any:
@@ -95,9 +96,8 @@ class ExportAdmin(ActorAdmin):
         """The file, once it is there."""
         if not row.file:
             return show.NOTHING
-        return format_html(
-            '<a class="link" href="/api/v1/privacy/exports/{}/file.zip">Download</a>', row.pk
-        )
+        address = reverse("exported-file", args=[row.pk])
+        return format_html('<a class="text-link" href="{}">Download</a>', address)
 
 
 @admin.register(Erasure)
@@ -122,7 +122,7 @@ class ErasureAdmin(ActorAdmin):
         ),
     )
     fields = ("reason", ("erased_by", "erased"), "taken", "named")
-    readonly_fields = ("reason", "erased_by", "erased", "taken", "named")
+    readonly_fields = ("erased_by", "erased", "taken", "named")
 
     @display(description="Reason")
     def why(self, row: Erasure) -> Any:

@@ -37,7 +37,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("privacy.Export", "Exports of a person", "folder_zip"),
             ("privacy.Erasure", "Erasures", "person_off"),
-            ("core.Consent", "Consents", "handshake"),
+            ("core.Consent", "Consents", "how_to_reg"),
         ),
     ),
     (

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('actor_id', models.UUIDField()),
                 ('email_key', models.CharField(max_length=20)),
                 ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('sale', 'Sale or sharing of their data')], max_length=20)),
-                ('is_given', models.BooleanField()),
+                ('is_given', models.BooleanField(verbose_name='agreed')),
                 ('source', models.CharField(max_length=255)),
             ],
             options={

@@ -15,7 +15,11 @@ urlpatterns = [
     path("privacy/people", People.as_view()),
     path("privacy/exports", Exports.as_view()),
     path("privacy/exports/<uuid:export_id>", ExportItem.as_view()),
-    path("privacy/exports/<uuid:export_id>/file.zip", ExportedFile.as_view()),
+    path(
+        "privacy/exports/<uuid:export_id>/file.zip",
+        ExportedFile.as_view(),
+        name="exported-file",
+    ),
     path("privacy/erasures", Erasures.as_view()),
     path("privacy/consents", Consents.as_view()),
 ]
