@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from apps.core.encryption.ring import Cipher, fresh_key, ring
 from apps.core.identifiers import new_id
+from apps.core.money import CurrencyField
 from apps.core.partitions import by_month
 
 
@@ -128,6 +129,29 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose}: {'given' if self.is_given else 'refused'}"
+
+
+class ExchangeRate(Record):
+    """What one unit of a currency is worth in the organisation's, from a day on.
+
+    It counts until the next rate of the currency; what was converted before keeps its own.
+    """
+
+    currency = CurrencyField()
+    valid_from = models.DateField()
+    rate = models.DecimalField(max_digits=20, decimal_places=10)
+
+    class Meta:
+        ordering = ("currency", "-valid_from")
+        constraints = [
+            models.UniqueConstraint("currency", "valid_from", name="exchange_rate_once_a_day"),
+            models.CheckConstraint(
+                condition=models.Q(rate__gt=0), name="exchange_rate_is_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.rate.normalize():f} from {self.valid_from}"
 
 
 @by_month("occurred_at", unique=("event_id",))

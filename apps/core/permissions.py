@@ -69,5 +69,11 @@ MANAGE_SYSTEM = declare("system:manage", "Retry events and cancel jobs of others
 READ_AUDIT = declare("audit:read", "See who changed what and who read what", roles=ADMINS)
 READ_PERSON = declare("privacy:read", "Find and export what is held on a person", roles=ADMINS)
 ERASE_PERSON = declare("privacy:erase", "Erase a person, from the history too", roles=ADMINS)
+READ_EXCHANGE_RATE = declare(
+    "exchange_rate:read", "See what other currencies are worth", roles=EVERYONE
+)
+SET_EXCHANGE_RATE = declare(
+    "exchange_rate:set", "Say what other currencies are worth", roles=ADMINS
+)
 WRITE_CONSENT = declare("consent:write", "Note what people agreed to", roles=CONSENT_KEEPERS)
 READ_CONSENT = declare("consent:read", "See what anybody agreed to", roles=CONSENT_KEEPERS)

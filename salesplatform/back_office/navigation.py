@@ -30,6 +30,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("opportunities.Pipeline", "Pipelines", "view_week"),
             ("catalog.Product", "Products", "inventory_2"),
             ("catalog.PriceBook", "Price books", "sell"),
+            ("core.ExchangeRate", "Exchange rates", "currency_exchange"),
         ),
     ),
     (

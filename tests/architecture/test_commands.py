@@ -38,6 +38,7 @@ MAIN_DOORS = (REST, OFFICE)
 KERNEL = (
     "apps.core.consents",
     "apps.core.data_keys",
+    "apps.core.exchange_rates",
     "apps.core.imports.requests",
     "apps.core.jobs",
     "apps.core.retention",

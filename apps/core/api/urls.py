@@ -3,10 +3,12 @@
 from django.urls import path
 
 from apps.core.api.audit import Changes
+from apps.core.api.exchange_rates import ExchangeRateCollection
 from apps.core.api.system import JobCancellation, JobItem
 
 urlpatterns = [
     path("audit/changes", Changes.as_view()),
+    path("exchange-rates", ExchangeRateCollection.as_view()),
     path("jobs/<uuid:job_id>", JobItem.as_view()),
     path("jobs/<uuid:job_id>/cancel", JobCancellation.as_view()),
 ]
