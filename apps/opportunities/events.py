@@ -74,6 +74,15 @@ class ScheduledPayment:
     amount: Decimal
 
 
+@dataclass(frozen=True, kw_only=True)
+class CreditedShare:
+    """What somebody is credited of a deal, in percent."""
+
+    user_id: UUID
+    kind: str
+    percentage: Decimal
+
+
 @event("opportunity.won", topic=TOPIC, about="opportunity_id")
 @dataclass(frozen=True, kw_only=True)
 class OpportunityWon:
@@ -97,6 +106,28 @@ class OpportunityWon:
     priority: str
     owner_id: UUID
     territory_id: UUID | None
+    splits: tuple[CreditedShare, ...] = ()
+
+
+@event("opportunity.credit_changed", topic=TOPIC, about="opportunity_id")
+@dataclass(frozen=True, kw_only=True)
+class OpportunityCreditChanged:
+    """What a deal counts for changed: it was won or reopened, or a won one changed its shares,
+    owner or territory.
+
+    It says all that credit is worked out from, so that nobody has to look at the deal, which may
+    have changed since. `version` is the deal's: what bears a lower one than was heard is old.
+    `closed_on` is missing where the deal does not count.
+    """
+
+    opportunity_id: UUID
+    version: int
+    amount: Decimal
+    currency: str
+    closed_on: date | None
+    owner_id: UUID
+    territory_id: UUID | None
+    splits: tuple[CreditedShare, ...]
 
 
 @event("opportunity.lost", topic=TOPIC, about="opportunity_id")

@@ -7,9 +7,9 @@ from apps.core.rows.fields import Field, Kind
 from apps.core.rows.filters import Filter, at_least, at_most, is_true, one_of, refers_to, search
 from apps.core.rows.listing import Listing, Ordering
 from apps.core.rows.scope import OpenScope, ParentScope
-from apps.opportunities.models import Opportunity, OpportunityChange, Pipeline
+from apps.opportunities.models import Opportunity, OpportunityChange, OpportunitySplit, Pipeline
 from apps.opportunities.permissions import READ_OPPORTUNITY
-from apps.opportunities.rules import Category
+from apps.opportunities.rules import Category, SplitKind
 from apps.opportunities.selectors import unknown_stages
 from apps.territories.fields import TERRITORY_NAMES
 from apps.users.fields import USER_NAMES
@@ -177,6 +177,24 @@ HISTORY = Listing(
     ),
     orderings=(Ordering("seq", 't."seq"', Kind.WHOLE_NUMBER),),
     default_ordering="-seq",
+)
+
+
+SPLITS = Listing(
+    name="opportunity_splits",
+    model=OpportunitySplit,
+    read=READ_OPPORTUNITY,
+    scope=ParentScope("opportunities_opportunity", "opportunity_id"),
+    fields=(
+        Field("id"),
+        Field("user", card=USER_NAMES),
+        Field("kind"),
+        Field("percentage"),
+        Field("updated_at"),
+    ),
+    filters=(refers_to("opportunity_id"), one_of("kind", SplitKind)),
+    orderings=(Ordering("percentage", 't."percentage"', Kind.MONEY),),
+    default_ordering="-percentage",
 )
 
 

@@ -21,7 +21,7 @@ from apps.core.money import ZERO, CurrencyField, MoneyField
 from apps.core.querysets import BinManager
 from apps.leads.models import Lead
 from apps.opportunities.querysets import OpportunityQuerySet
-from apps.opportunities.rules import OPEN_CATEGORIES, Category, Kind, Origin
+from apps.opportunities.rules import OPEN_CATEGORIES, Category, Kind, Origin, SplitKind
 from apps.territories.models import AssignmentPeriod, Territory
 from apps.users.models import User
 
@@ -355,6 +355,36 @@ class OpportunityLine(Record):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.product_id}"
+
+
+@audited("opportunity_splits")
+class OpportunitySplit(Record):
+    """What one person is credited of a deal, in percent.
+
+    The revenue shares of a deal come to exactly 100, which the database sees to when the
+    transaction ends; without any, the owner is credited with all of it.
+    """
+
+    opportunity = models.ForeignKey(
+        Opportunity, on_delete=models.CASCADE, related_name="splits", db_index=False
+    )
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10, choices=SplitKind)
+    percentage = models.DecimalField(max_digits=5, decimal_places=2)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("opportunity", "kind", "user", name="deal_split_once"),
+            models.CheckConstraint(
+                condition=Q(percentage__gt=0, percentage__lte=100), name="deal_split_percent"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=("revenue", "overlay")), name="deal_split_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.percentage} % {self.kind} of {self.user_id}"
 
 
 class OpportunityChange(models.Model):

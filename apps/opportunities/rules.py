@@ -232,6 +232,56 @@ def line_amount(*, quantity: int, unit_price: Decimal, discount: Decimal) -> Dec
     return to_cents(quantity * unit_price * (1 - discount))
 
 
+class SplitKind(TextChoices):
+    """What a share of the credit is for: the deal itself, or help with it."""
+
+    REVENUE = "revenue"
+    OVERLAY = "overlay"
+
+
+@dataclass(frozen=True)
+class Split:
+    """What one person is credited of a deal, in percent."""
+
+    user_id: UUID
+    kind: str
+    percentage: Decimal
+
+
+WHOLE = Decimal(100)
+
+
+def check_splits(splits: Sequence[Split]) -> None:
+    """Refuse shares that don't make sense together. Raises InvalidInput.
+
+    Each is more than 0 and at most 100 percent, nobody has two of a kind, and those of the revenue
+    come to exactly 100, or there are none.
+    """
+    seen: set[tuple[UUID, str]] = set()
+    for place, one in enumerate(splits):
+        if not ZERO < one.percentage <= WHOLE or one.percentage != to_cents(one.percentage):
+            raise InvalidInput.field(
+                f"splits[{place}].percentage", "Give more than 0 and at most 100, in hundredths."
+            )
+        if (one.user_id, one.kind) in seen:
+            raise InvalidInput.field(
+                f"splits[{place}].user_id", f"The person has another {one.kind} share."
+            )
+        seen.add((one.user_id, one.kind))
+    revenue = [one.percentage for one in splits if one.kind == SplitKind.REVENUE]
+    if revenue and sum(revenue) != WHOLE:
+        raise InvalidInput.field(
+            "splits", f"The revenue shares come to {sum(revenue)} percent instead of 100."
+        )
+
+
+def credited(splits: Sequence[Split], owner_id: UUID) -> tuple[Split, ...]:
+    """Who is credited with a deal: as it is split, or its owner with all of the revenue."""
+    if any(one.kind == SplitKind.REVENUE for one in splits):
+        return tuple(splits)
+    return (Split(owner_id, SplitKind.REVENUE, WHOLE), *splits)
+
+
 def share_in_percent(part: Decimal, whole: Decimal, *, otherwise: int) -> int:
     """A part of a whole in whole percent; `otherwise` where there is no whole."""
     return round(part * 100 / whole) if whole else otherwise

@@ -361,8 +361,7 @@ def test_a_manager_reopens_a_closed_deal_where_it_was(api, manager, rep, closed,
     change = OpportunityChange.objects.filter(opportunity=deal).latest("seq")
     assert (change.kind, change.notes) == ("reopened", "They came back")
     assert StageSpan.objects.get(opportunity=deal, left_at=None).stage == deal.stage
-    name, payload = news_of(deal)[-1]
-    assert name == "opportunity.stage_changed"
+    payload = dict(news_of(deal))["opportunity.stage_changed"]
     assert (payload["from_stage"], payload["to_stage"], payload["to_kind"]) == (
         closed,
         last,

@@ -216,6 +216,7 @@ def test_every_event_can_be_heard_as_it_was_told(rep):
         "opportunity.created",
         "opportunity.stage_changed",
         "opportunity.won",
+        "opportunity.credit_changed",
         "opportunity.updated",
         "opportunity.lost",
     }

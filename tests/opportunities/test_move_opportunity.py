@@ -198,6 +198,7 @@ def test_wins_a_deal_and_tells_all_that_others_go_by(api, rep):
         "opportunity.created",
         "opportunity.stage_changed",
         "opportunity.won",
+        "opportunity.credit_changed",
     ]
     assert names[2].payload == {
         "opportunity_id": str(deal.pk),
@@ -229,6 +230,7 @@ def test_wins_a_deal_and_tells_all_that_others_go_by(api, rep):
         "priority": "high",
         "owner_id": str(rep.pk),
         "territory_id": None,
+        "splits": [{"user_id": str(rep.pk), "kind": "revenue", "percentage": 100}],
     }
 
 

@@ -24,6 +24,7 @@ from apps.core.admin.visitors import actor_of
 from apps.core.periods import organisation_day
 from apps.opportunities.admin.history import ChangesInline, DealAssignmentsInline, SpansInline
 from apps.opportunities.admin.lines import LinesInline
+from apps.opportunities.admin.splits import SplitForm, SplitsInline
 from apps.opportunities.models import (
     Opportunity,
     Stage,
@@ -45,6 +46,7 @@ from apps.opportunities.services.deals import (
     reassign_opportunity,
     restore_opportunity,
 )
+from apps.opportunities.services.splits import split_opportunity
 from apps.opportunities.services.stages import move_opportunity, reopen_opportunity
 from apps.territories.models import Territory
 from apps.users.models import User
@@ -214,7 +216,7 @@ class OpportunityAdmin(ActorAdmin):
     sortable_by = ("amount_line",)
     search_help_text = "Words of the name"
     autocomplete_fields = ("account", "owner", "territory")
-    inlines = (LinesInline, ChangesInline, SpansInline, DealAssignmentsInline)
+    inlines = (LinesInline, SplitsInline, ChangesInline, SpansInline, DealAssignmentsInline)
     readonly_fields = (
         "path",
         "stage_badge",
@@ -294,6 +296,15 @@ class OpportunityAdmin(ActorAdmin):
             in_bulk=True,
             icon="moving",
             tone=ActionVariant.PRIMARY,
+        ),
+        Operation(
+            name="split",
+            label="Share the credit",
+            permission=WRITE_OPPORTUNITY,
+            one=split_opportunity,
+            form=SplitForm,
+            icon="pie_chart",
+            is_secondary=True,
         ),
         Operation(
             name="reopen",

@@ -17,7 +17,7 @@ from apps.core.api.bodies import (
     WholeNumber,
 )
 from apps.opportunities.models import Opportunity
-from apps.opportunities.rules import OPEN_CATEGORIES
+from apps.opportunities.rules import OPEN_CATEGORIES, SplitKind
 
 MOST_LINES = 200
 
@@ -129,6 +129,40 @@ class StageMove(StageFacts):
     """Where a deal goes."""
 
     stage = Text(max_length=50)
+    version = WholeNumber(required=False)
+
+
+class Percentage(serializers.DecimalField):
+    """A percentage from 0 to 100 in hundredths."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            max_digits=5,
+            decimal_places=2,
+            min_value=Decimal(0),
+            max_value=Decimal(100),
+            coerce_to_string=False,
+            **kwargs,
+        )
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, bool) or not isinstance(data, int | float | str):
+            raise serializers.ValidationError("Give a number from 0 to 100.")
+        return super().to_internal_value(data)
+
+
+class SplitFacts(Body):
+    """What one person is credited of a deal."""
+
+    user_id = Identifier()
+    kind = serializers.ChoiceField(SplitKind.choices)
+    percentage = Percentage()
+
+
+class SplitBody(Body):
+    """Who shares the credit for a deal; nobody, and it is the owner's alone."""
+
+    splits = serializers.ListField(child=SplitFacts(), max_length=MOST_LINES)
     version = WholeNumber(required=False)
 
 

@@ -17,10 +17,11 @@ from apps.opportunities.api.bodies import (
     DealChange,
     NewDeal,
     Reopening,
+    SplitBody,
     StageFacts,
     StageMove,
 )
-from apps.opportunities.fields import HISTORY, OPPORTUNITIES
+from apps.opportunities.fields import HISTORY, OPPORTUNITIES, SPLITS
 from apps.opportunities.models import Opportunity
 from apps.opportunities.services.bulk import MOVE_MANY
 from apps.opportunities.services.deals import (
@@ -29,6 +30,7 @@ from apps.opportunities.services.deals import (
     delete_opportunity,
     restore_opportunity,
 )
+from apps.opportunities.services.splits import split_opportunity
 from apps.opportunities.services.stages import move_opportunity, reopen_opportunity
 
 TAGS = ("opportunities",)
@@ -158,6 +160,29 @@ class OpportunityHistory(Endpoint):
         summary="What changed on an opportunity, newest first",
         tags=TAGS,
     )
+
+
+class OpportunitySplits(Endpoint):
+    """`/opportunities/{opportunity_id}/splits`."""
+
+    get = listed(
+        SPLITS,
+        within=OPPORTUNITIES,
+        stated="opportunity_id",
+        summary="Who shares the credit for an opportunity",
+        tags=TAGS,
+    )
+
+    @operation(
+        summary="Say who shares the credit for an opportunity",
+        body=SplitBody,
+        answer=row_serializer(OPPORTUNITIES, detail=True),
+        tags=TAGS,
+    )
+    def put(self, actor: Actor, opportunity_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+        version = version_asked_for(self.request, body)
+        split_opportunity(opportunity_id=opportunity_id, version=version, **body, actor=actor)
+        return OPPORTUNITIES.one(actor, opportunity_id)
 
 
 class AccountOpportunities(Endpoint):

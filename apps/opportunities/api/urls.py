@@ -11,6 +11,7 @@ from apps.opportunities.api.opportunities import (
     OpportunityItem,
     OpportunityReopening,
     OpportunityRestoration,
+    OpportunitySplits,
     OpportunityStage,
 )
 from apps.opportunities.api.pipelines import OpportunityPipeline, PipelineCollection
@@ -24,6 +25,7 @@ urlpatterns = [
     path("opportunities/<uuid:opportunity_id>/reopen", OpportunityReopening.as_view()),
     path("opportunities/<uuid:opportunity_id>/restore", OpportunityRestoration.as_view()),
     path("opportunities/<uuid:opportunity_id>/history", OpportunityHistory.as_view()),
+    path("opportunities/<uuid:opportunity_id>/splits", OpportunitySplits.as_view()),
     path("accounts/<uuid:account_id>/opportunities", AccountOpportunities.as_view()),
     path("leads/<uuid:lead_id>/convert", LeadConversion.as_view()),
     path("pipelines", PipelineCollection.as_view()),

@@ -11,7 +11,9 @@ from uuid import UUID
 from apps.accounts.models import Account
 from apps.core.periods import organisation_day
 from apps.opportunities.events import (
+    CreditedShare,
     OpportunityCreated,
+    OpportunityCreditChanged,
     OpportunityLost,
     OpportunityStageChanged,
     OpportunityUpdated,
@@ -19,7 +21,8 @@ from apps.opportunities.events import (
     ScheduledPayment,
     SoldLine,
 )
-from apps.opportunities.models import Opportunity, OpportunityLine
+from apps.opportunities.models import Opportunity, OpportunityLine, OpportunitySplit
+from apps.opportunities.rules import Kind, Split, credited
 from apps.opportunities.services.edits import Change, Edit
 from apps.territories.events import AssignmentChanged
 
@@ -47,7 +50,9 @@ _FACTS_OF_STAGE = ("probability", "forecast_category", "next_step", "loss_reason
 def announcements_of(edits: Sequence[Edit], now: datetime) -> list[object]:
     """Every event of the edits, deal by deal."""
     won = [one.deal for one in edits if one.kind == Change.WON]
+    recredited = [one for one in edits if _credit_changed(one)]
     sold = _sold_lines(won)
+    shares = _shares([one.deal for one in recredited if one.deal.kind == Kind.WON])
     account_names = dict(
         Account.objects.with_bin()
         .filter(pk__any=[one.account_id for one in won])
@@ -59,8 +64,49 @@ def announcements_of(edits: Sequence[Edit], now: datetime) -> list[object]:
     for one in edits:
         told += _events_of(one, now)
         if one.kind == Change.WON:
-            told.append(_won(one.deal, account_names[one.deal.account_id], sold[one.deal.pk]))
+            name = account_names[one.deal.account_id]
+            told.append(_won(one.deal, name, sold[one.deal.pk], shares[one.deal.pk]))
+    told += [_credit(one.deal, shares.get(one.deal.pk, ())) for one in recredited]
     return told
+
+
+_CREDITED = ("kind", "amount", "currency", "actual_close_date", "owner_id", "territory_id")
+
+
+def _credit_changed(edit: Edit) -> bool:
+    """Whether a deal counts for something else than before."""
+    counted = Kind.WON in (edit.before.get("kind"), edit.deal.kind)
+    return counted and (edit.differs(*_CREDITED) or "splits" in edit.also_changed)
+
+
+def _shares(deals: Sequence[Opportunity]) -> dict[UUID, tuple[CreditedShare, ...]]:
+    """Who is credited with won deals, by deal."""
+    if not deals:
+        return {}
+    splits: dict[UUID, list[Split]] = {one.pk: [] for one in deals}
+    rows = OpportunitySplit.objects.filter(opportunity_id__any=list(splits))
+    for row in rows.order_by("opportunity_id", "kind", "id"):
+        splits[row.opportunity_id].append(Split(row.user_id, row.kind, row.percentage))
+    return {
+        one.pk: tuple(
+            CreditedShare(user_id=share.user_id, kind=share.kind, percentage=share.percentage)
+            for share in credited(splits[one.pk], one.owner_id)
+        )
+        for one in deals
+    }
+
+
+def _credit(deal: Opportunity, shares: tuple[CreditedShare, ...]) -> OpportunityCreditChanged:
+    return OpportunityCreditChanged(
+        opportunity_id=deal.pk,
+        version=deal.version,
+        amount=deal.amount,
+        currency=deal.currency,
+        closed_on=deal.actual_close_date if deal.kind == Kind.WON else None,
+        owner_id=deal.owner_id,
+        territory_id=deal.territory_id,
+        splits=shares,
+    )
 
 
 def _events_of(edit: Edit, now: datetime) -> list[object]:
@@ -158,7 +204,12 @@ def _lost(edit: Edit) -> OpportunityLost:
     )
 
 
-def _won(deal: Opportunity, account_name: str, lines: tuple[SoldLine, ...]) -> OpportunityWon:
+def _won(
+    deal: Opportunity,
+    account_name: str,
+    lines: tuple[SoldLine, ...],
+    shares: tuple[CreditedShare, ...],
+) -> OpportunityWon:
     return OpportunityWon(
         opportunity_id=deal.pk,
         account_id=deal.account_id,
@@ -183,6 +234,7 @@ def _won(deal: Opportunity, account_name: str, lines: tuple[SoldLine, ...]) -> O
         priority=deal.priority,
         owner_id=deal.owner_id,
         territory_id=deal.territory_id,
+        splits=shares,
     )
 
 
