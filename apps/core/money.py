@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Sequence
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pycountry
@@ -22,6 +23,21 @@ CURRENCIES: frozenset[str] = frozenset(
 def to_cents(amount: Decimal) -> Decimal:
     """The amount rounded half-even to two places."""
     return amount.quantize(CENT, rounding=ROUND_HALF_EVEN)
+
+
+def shared(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """An amount in cents parted by weights: the parts come to it exactly, and each is less than a
+    cent off. The cents left over go to the largest remainders, the first of equal ones first."""
+    whole = sum(weights)
+    if not whole:
+        return [ZERO for _ in weights]
+    exact = [amount * weight / whole for weight in weights]
+    parts = [one.quantize(CENT, rounding=ROUND_FLOOR) for one in exact]
+    left = int((amount - sum(parts)) / CENT)
+    by_remainder = sorted(range(len(parts)), key=lambda place: parts[place] - exact[place])
+    for place in by_remainder[:left]:
+        parts[place] += CENT
+    return parts
 
 
 def weighted(amount: Decimal, probability: int) -> Decimal:

@@ -11,19 +11,23 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from apps.catalog.models import Product
 from apps.core.actors import Actor, become
 from apps.core.errors import Refusal
 from apps.core.imports.requests import request_import
 from apps.core.jobs import run_job
-from apps.core.periods import organisation_today
+from apps.core.periods import PeriodKind, organisation_today, period_containing
 from apps.forecasts.services.computation import compute_forecasts
 from apps.leads.models import Lead, LeadImport
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.lifecycle import move_lead
 from apps.opportunities.services.conversion import convert_lead
 from apps.opportunities.services.stages import move_opportunity
-from salesplatform.demo.company import draw_map, fill_catalog, hire_people
+from apps.quotas.rules import QuotaType
+from apps.quotas.services.quotas import set_quota
+from salesplatform.demo.company import People, draw_map, fill_catalog, hire_people
 from salesplatform.demo.leads import MAPPING, SEED, lead_file
 
 Say = Callable[[str], None]
@@ -45,6 +49,7 @@ def tell_story(*, actor: Actor, say: Say) -> None:
     chance = random.Random(SEED)  # noqa: S311
     people = hire_people(actor)
     draw_map(people, actor)
+    _set_quotas(people, actor)
     products = fill_catalog(actor)
     say("People, territories and products are in place.")
 
@@ -72,6 +77,21 @@ def tell_story(*, actor: Actor, say: Say) -> None:
     started = time.perf_counter()
     computed = compute_forecasts(actor=actor)
     say(f"Computed {computed} forecasts in {time.perf_counter() - started:.1f} s.")
+
+
+def _set_quotas(people: People, actor: Actor) -> None:
+    """What everybody who sells is to bring in this quarter."""
+    quarter = period_containing(
+        organisation_today(), PeriodKind.QUARTER, start_month=settings.FISCAL_YEAR_START_MONTH
+    )
+    for user, amount in ((people.rep, 900_000), (people.rep2, 750_000)):
+        set_quota(
+            user_id=user.pk,
+            period=quarter.key,
+            quota_type=QuotaType.REVENUE,
+            quota_amount=Decimal(amount),
+            actor=actor,
+        )
 
 
 def _import(actor: Actor) -> LeadImport:

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.leads",
     "apps.opportunities",
+    "apps.quotas",
     "apps.forecasts",
     "apps.privacy",
 ]

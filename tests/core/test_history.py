@@ -36,6 +36,7 @@ BUSINESS_APPS = (
     "accounts",
     "leads",
     "opportunities",
+    "quotas",
     "forecasts",
 )
 NOT_AUDITED = {
@@ -56,6 +57,8 @@ NOT_AUDITED = {
     "OpportunityAssignment": "is itself a dated history",
     "OpportunityChange": "is itself a dated history",
     "StageSpan": "is itself a dated history",
+    "QuotaCredit": "is written once and never altered",
+    "CreditedDeal": "is how far events were heard",
     "NightlyRun": "is computed",
     "ForecastSnapshot": "is computed",
     "ForecastLine": "is computed",

@@ -15,6 +15,7 @@ from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.services.submissions import submit_forecast
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.merging import merge_leads
+from apps.quotas.services.quotas import set_quota
 from apps.territories.models import Territory
 from apps.users.models import Role, User
 from tests.factories.accounts import AccountFactory, ContactFactory
@@ -107,6 +108,7 @@ def _fill(world: World, leads: int) -> None:
         world.ids |= {contact.pk, deal.pk}
     actor = actor_of(rep)
     _submit(world, actor)
+    _set_quota(world)
     _merge(world, actor, rep)
     _import(world, actor_of(world.people[Role.SALES_MANAGER]))
 
@@ -138,6 +140,17 @@ def _submit(world: World, actor: Actor) -> None:
     world.ids |= set(
         ForecastSubmission.objects.filter(territory=world.territory).values_list("pk", flat=True)
     )
+
+
+def _set_quota(world: World) -> None:
+    quota = set_quota(
+        period=this_quarter().key,
+        quota_type="revenue",
+        quota_amount=world.amount,
+        territory_id=world.territory.pk,
+        actor=actor_of(world.people[Role.SALES_MANAGER]),
+    )
+    world.ids.add(quota.pk)
 
 
 def _merge(world: World, actor: Actor, rep: User) -> None:

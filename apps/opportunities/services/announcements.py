@@ -52,7 +52,7 @@ def announcements_of(edits: Sequence[Edit], now: datetime) -> list[object]:
     won = [one.deal for one in edits if one.kind == Change.WON]
     recredited = [one for one in edits if _credit_changed(one)]
     sold = _sold_lines(won)
-    shares = _shares([one.deal for one in recredited if one.deal.kind == Kind.WON])
+    shares = _shares([one.deal for one in recredited])
     account_names = dict(
         Account.objects.with_bin()
         .filter(pk__any=[one.account_id for one in won])
@@ -81,6 +81,7 @@ def _credit_changed(edit: Edit) -> bool:
 
 def _shares(deals: Sequence[Opportunity]) -> dict[UUID, tuple[CreditedShare, ...]]:
     """Who is credited with won deals, by deal."""
+    deals = [one for one in deals if one.kind == Kind.WON]
     if not deals:
         return {}
     splits: dict[UUID, list[Split]] = {one.pk: [] for one in deals}
@@ -94,6 +95,12 @@ def _shares(deals: Sequence[Opportunity]) -> dict[UUID, tuple[CreditedShare, ...
         )
         for one in deals
     }
+
+
+def credits_told(deals: Sequence[Opportunity]) -> list[OpportunityCreditChanged]:
+    """What is told of deals whose credit changes: what each counts for as it is now."""
+    shares = _shares(deals)
+    return [_credit(one, shares.get(one.pk, ())) for one in deals]
 
 
 def _credit(deal: Opportunity, shares: tuple[CreditedShare, ...]) -> OpportunityCreditChanged:

@@ -1,0 +1,149 @@
+"""`/quotas`: what people and territories are to bring in, and how they stand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from rest_framework import serializers
+
+from apps.core.actors import Actor
+from apps.core.api.bodies import Body, Currency, Identifier, Money, Text
+from apps.core.api.endpoint import Endpoint, listed, operation, shown
+from apps.core.api.schema import row_serializer
+from apps.core.periods import organisation_today, parse_period
+from apps.quotas.fields import CREDITS, QUOTAS
+from apps.quotas.rules import QuotaType
+from apps.quotas.selectors import Attainment, attainments
+from apps.quotas.services.quotas import change_quota, set_quota
+
+TAGS = ("quotas",)
+
+
+class NewQuota(Body):
+    """What a person, or a territory, is to bring in."""
+
+    user_id = Identifier(required=False)
+    territory_id = Identifier(required=False)
+    period = Text(max_length=20, help_text="Such as Q1_2026, M03_2026 or FY_2026.")
+    quota_type = serializers.ChoiceField(QuotaType.choices)
+    quota_amount = Money()
+    currency = Currency(required=False)
+
+
+class QuotaChange(Body):
+    """What a quota is to be."""
+
+    quota_amount = Money()
+
+
+class QuotaCollection(Endpoint):
+    """`/quotas`."""
+
+    get = listed(QUOTAS, summary="Quotas within reach, with what is attained", tags=TAGS)
+
+    @operation(
+        summary="Set a quota",
+        body=NewQuota,
+        answer=row_serializer(QUOTAS),
+        status=201,
+        tags=TAGS,
+    )
+    def post(self, actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
+        return QUOTAS.one(actor, set_quota(**body, actor=actor).pk)
+
+
+class QuotaItem(Endpoint):
+    """`/quotas/{quota_id}`."""
+
+    get = shown(QUOTAS, summary="A quota", tags=TAGS)
+
+    @operation(summary="Change a quota", body=QuotaChange, answer=row_serializer(QUOTAS), tags=TAGS)
+    def put(self, actor: Actor, quota_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+        change_quota(quota_id=quota_id, **body, actor=actor)
+        return QUOTAS.one(actor, quota_id)
+
+
+class CreditCollection(Endpoint):
+    """`/quotas/credits`."""
+
+    get = listed(CREDITS, summary="The ledger: what won deals are credited to whom", tags=TAGS)
+
+
+class AttainmentQuery(Body):
+    """Whose quotas, and for when."""
+
+    period = Text(max_length=20)
+    user_id = Identifier(required=False)
+    territory_id = Identifier(required=False)
+
+
+class _Money(serializers.DecimalField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=20, decimal_places=2, coerce_to_string=False, **options)
+
+
+class AttainmentAnswer(serializers.Serializer):
+    """How one quota stands."""
+
+    quota_id = serializers.UUIDField()
+    quota_type = serializers.ChoiceField(QuotaType.choices)
+    quota_amount = _Money()
+    currency = serializers.CharField()
+    attainment_amount = _Money(allow_null=True)
+    attainment_percentage = _Money(allow_null=True)
+    expected_by_today = _Money()
+    projected_attainment = _Money(allow_null=True)
+
+
+class AttainmentsAnswer(serializers.Serializer):
+    """How the quotas of a person or territory stand."""
+
+    period = serializers.CharField()
+    user_id = serializers.UUIDField(allow_null=True)
+    territory_id = serializers.UUIDField(allow_null=True)
+    as_of = serializers.DateField()
+    quotas = AttainmentAnswer(many=True)
+
+
+def _number(amount: Decimal | None) -> orjson.Fragment | None:
+    return None if amount is None else orjson.Fragment(f"{amount:.2f}")
+
+
+def _answer(one: Attainment) -> dict[str, Any]:
+    return {
+        "quota_id": one.quota_id,
+        "quota_type": one.quota_type,
+        "quota_amount": _number(one.amount),
+        "currency": one.currency,
+        "attainment_amount": _number(one.attained),
+        "attainment_percentage": _number(one.percentage),
+        "expected_by_today": _number(one.pace.expected),
+        "projected_attainment": _number(one.pace.projected),
+    }
+
+
+class QuotaAttainment(Endpoint):
+    """`/quotas/attainment`."""
+
+    @operation(
+        summary="How the quotas of a person or territory stand, against pace",
+        query=AttainmentQuery,
+        answer=AttainmentsAnswer,
+        tags=TAGS,
+    )
+    def get(self, actor: Actor, query: dict[str, Any]) -> dict[str, Any]:
+        today = organisation_today()
+        start = settings.FISCAL_YEAR_START_MONTH
+        period = parse_period(query.pop("period"), start_month=start).key
+        found = attainments(actor=actor, period=period, today=today, **query)
+        return {
+            "period": period,
+            "user_id": query.get("user_id"),
+            "territory_id": query.get("territory_id"),
+            "as_of": today,
+            "quotas": [_answer(one) for one in found],
+        }

@@ -1,0 +1,19 @@
+"""What is refused about quotas."""
+
+from __future__ import annotations
+
+from apps.core.errors import Conflict, RuleBroken
+
+
+class QuotaTaken(Conflict):
+    """A person or territory has one quota of a type for a period."""
+
+    reason = "quota_taken"
+    message = "There is such a quota already. Change it instead."
+
+
+class OwnQuota(RuleBroken):
+    """Nobody sets their own target."""
+
+    reason = "own_quota"
+    message = "Somebody else sets your quota."

@@ -1,0 +1,1 @@
+"""What happens to quotas and their credits."""

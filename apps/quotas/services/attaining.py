@@ -1,0 +1,43 @@
+"""Noticing that a quota is attained: told once, the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db import connection
+
+from apps.core.actors import Actor
+from apps.core.journal import publish
+from apps.quotas.events import QuotaAttained
+from apps.quotas.selectors import ATTAINED
+
+# Whoever notes it first tells it; the row is locked until then.
+_NOTE_ATTAINED = f"""
+WITH attained AS (
+    SELECT t.id, {ATTAINED} AS amount FROM quotas_quota t
+    WHERE t.holder_id = ANY(%s::uuid[]) AND t.attained_at IS NULL AND t.amount > 0
+)
+UPDATE quotas_quota q SET attained_at = now() FROM attained
+WHERE q.id = attained.id AND q.attained_at IS NULL AND attained.amount >= q.amount
+RETURNING q.id, q.user_id, q.territory_id, q.period, q.quota_type, q.amount, attained.amount,
+          q.currency
+"""
+
+
+def tell_attained(holder_ids: Collection[UUID | None], *, actor: Actor) -> None:
+    """Tell which quotas of some people and territories came to all of them just now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE_ATTAINED, [list(holder_ids)])
+        found = cursor.fetchall()
+    names = (
+        "quota_id",
+        "user_id",
+        "territory_id",
+        "period",
+        "quota_type",
+        "amount",
+        "attainment_amount",
+        "currency",
+    )
+    publish(*(QuotaAttained(**dict(zip(names, row, strict=True))) for row in found), actor=actor)

@@ -1,0 +1,138 @@
+"""Quotas: set and changed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from apps.core.actors import Actor
+from apps.core.commands import command
+from apps.core.errors import InvalidInput, NotFound
+from apps.core.journal import publish
+from apps.core.periods import parse_period
+from apps.core.permissions import require
+from apps.opportunities.services.facts import check_territory
+from apps.quotas.errors import OwnQuota, QuotaTaken
+from apps.quotas.events import QuotaSet, QuotaUpdated
+from apps.quotas.models import Quota
+from apps.quotas.permissions import SET_QUOTA
+from apps.quotas.services.attaining import tell_attained
+from apps.users.models import User
+
+
+@command
+def set_quota(
+    *,
+    period: str,
+    quota_type: str,
+    quota_amount: Decimal,
+    actor: Actor,
+    user_id: UUID | None = None,
+    territory_id: UUID | None = None,
+    currency: str | None = None,
+) -> Quota:
+    """Give a person or a territory a quota for a period.
+
+    Args:
+        period: `Q1_2026`, `M03_2026` or `FY_2026`.
+        quota_type: one of `QuotaType`.
+        quota_amount: in money, or the number of deals or activities.
+        actor: needs `quota:set`; whoever does not see everything sets no quota of their own.
+        user_id: a person within reach; or else
+        territory_id: within reach.
+        currency: the organisation's, in which credits are counted.
+
+    Raises:
+        NotAllowed, InvalidInput, TerritoryInactive, OwnQuota, QuotaTaken.
+    """
+    require(actor, SET_QUOTA)
+    _check_holder(user_id, territory_id, actor)
+    wanted = parse_period(period, start_month=settings.FISCAL_YEAR_START_MONTH)
+    if currency not in (None, settings.DEFAULT_CURRENCY):
+        raise InvalidInput.field("currency", f"Quotas are in {settings.DEFAULT_CURRENCY}.")
+    holder_id = user_id or territory_id
+    _lock(f"quota {holder_id} {wanted.key} {quota_type}")
+    if Quota.objects.filter(holder_id=holder_id, period=wanted.key, quota_type=quota_type).exists():
+        raise QuotaTaken
+    quota = Quota.objects.create(
+        user_id=user_id,
+        territory_id=territory_id,
+        period=wanted.key,
+        starts_on=wanted.starts_on,
+        ends_on=wanted.ends_on,
+        quota_type=quota_type,
+        amount=quota_amount,
+        currency=settings.DEFAULT_CURRENCY,
+    )
+    publish(
+        QuotaSet(
+            quota_id=quota.pk,
+            user_id=user_id,
+            territory_id=territory_id,
+            period=quota.period,
+            quota_type=quota_type,
+            amount=quota.amount,
+            currency=quota.currency,
+        ),
+        actor=actor,
+    )
+    tell_attained([holder_id], actor=actor)
+    return quota
+
+
+@command
+def change_quota(*, quota_id: UUID, quota_amount: Decimal, actor: Actor) -> Quota:
+    """Make a quota within reach another amount. Raises NotFound, NotAllowed, OwnQuota."""
+    quota = Quota.objects.select_for_update(of=("self",)).filter(pk=quota_id).first()
+    if quota is None or not actor.reach.includes(
+        owner_id=quota.user_id, territory_id=quota.territory_id
+    ):
+        raise NotFound
+    require(actor, SET_QUOTA)
+    _refuse_own(quota.user_id, actor)
+    previous = quota.amount
+    if previous == quota_amount:
+        return quota
+    quota.amount = quota_amount
+    quota.save(update_fields=["amount", "updated_at"])
+    publish(
+        QuotaUpdated(
+            quota_id=quota.pk,
+            user_id=quota.user_id,
+            territory_id=quota.territory_id,
+            period=quota.period,
+            quota_type=quota.quota_type,
+            amount=quota_amount,
+            previous_amount=previous,
+            currency=quota.currency,
+        ),
+        actor=actor,
+    )
+    tell_attained([quota.user_id or quota.territory_id], actor=actor)
+    return quota
+
+
+def _check_holder(user_id: UUID | None, territory_id: UUID | None, actor: Actor) -> None:
+    if (user_id is None) == (territory_id is None):
+        raise InvalidInput.field("user_id", "Give either a user_id or a territory_id.")
+    if user_id is None:
+        check_territory(territory_id, actor)
+        return
+    is_seen = actor.reach.includes(owner_id=user_id, territory_id=None)
+    if not is_seen or not User.objects.active().filter(pk=user_id).exists():
+        raise InvalidInput.field("user_id", "There is no such person.")
+    _refuse_own(user_id, actor)
+
+
+def _refuse_own(user_id: UUID | None, actor: Actor) -> None:
+    if user_id == actor.id and not actor.reach.everything:
+        raise OwnQuota
+
+
+def _lock(name: str) -> None:
+    """One quota of a holder, period and type at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
