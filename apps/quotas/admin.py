@@ -14,6 +14,8 @@ from apps.core.admin.base import ActorAdmin
 from apps.core.admin.service_forms import ServiceForm
 from apps.quotas.models import Quota
 from apps.quotas.permissions import READ_QUOTA, SET_QUOTA
+from apps.quotas.rules import QuotaType, percentage_of
+from apps.quotas.selectors import attained_of
 from apps.quotas.services.quotas import change_quota, set_quota
 
 
@@ -22,7 +24,13 @@ class QuotaForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, sentence in (("user", "Either a person"), ("territory", "or a territory")):
+        if "user" in self.fields:
+            self.fields["user"].label = "Person"
+        for name, sentence in (
+            ("user", "Either a person"),
+            ("territory", "or a territory"),
+            ("period", "Such as Q1_2026, M03_2026 or FY_2026."),
+        ):
             if name in self.fields:
                 self.fields[name].help_text = sentence
 
@@ -47,15 +55,28 @@ class QuotaAdmin(ActorAdmin):
     form = QuotaForm
     autocomplete_fields = ("user", "territory")
     ordering = ("-starts_on", "-id")
-    list_display = ("who", "period", "quota_type", "target")
+    list_display = ("who", "period", "quota_type", "target", "attained", "percentage")
     list_select_related = ("user", "territory")
     list_filter = ("quota_type",)
     sortable_by = ()
     add_fieldsets = (
         (None, {"fields": (("user", "territory"), ("period", "quota_type"), "amount")}),
     )
-    fields = (("who", "period"), ("quota_type", "amount"), ("starts_on", "ends_on"))
-    readonly_fields = ("who", "period", "quota_type", "starts_on", "ends_on")
+    fields = (
+        ("who", "period"),
+        ("quota_type", "amount"),
+        ("attained", "percentage"),
+        ("starts_on", "ends_on"),
+    )
+    readonly_fields = (
+        "who",
+        "period",
+        "quota_type",
+        "attained",
+        "percentage",
+        "starts_on",
+        "ends_on",
+    )
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:
         """Whose it is and for when stays; what it comes to can change."""
@@ -74,6 +95,30 @@ class QuotaAdmin(ActorAdmin):
             Q(user_id__any=reach.user_ids) | Q(territory_id__any=reach.territory_ids)
         )
 
+    def complete(self, page: Any) -> None:
+        """What is attained of each."""
+        found = attained_of([one.pk for one in page]) if page else {}
+        for one in page:
+            one.attained_amount = found.get(one.pk)
+
+    def _attained(self, row: Any) -> Any:
+        if not hasattr(row, "attained_amount"):
+            self.complete([row])
+        return row.attained_amount
+
+    @display(description="Attained")
+    def attained(self, row: Quota) -> Any:
+        """What won deals of the period are credited."""
+        currency = row.currency if row.quota_type == QuotaType.REVENUE else ""
+        return show.money(self._attained(row), currency)
+
+    @display(description="Percent")
+    def percentage(self, row: Quota) -> str:
+        """Of the quota, without a limit."""
+        attained = self._attained(row)
+        found = None if attained is None else percentage_of(attained, row.amount)
+        return show.NOTHING if found is None else f"{found} %"
+
     @display(description="Whose")
     def who(self, row: Quota) -> Any:
         """The person or territory."""
@@ -82,4 +127,4 @@ class QuotaAdmin(ActorAdmin):
     @display(description="Quota")
     def target(self, row: Quota) -> Any:
         """What is to be brought in."""
-        return show.money(row.amount, row.currency if row.quota_type == "revenue" else "")
+        return show.money(row.amount, row.currency if row.quota_type == QuotaType.REVENUE else "")

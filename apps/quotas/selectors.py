@@ -83,6 +83,15 @@ def _attainment(row: Sequence[Any], key: str, today: date) -> Attainment:
     return Attainment(quota_id, quota_type, amount, currency, attained, percentage, standing)
 
 
+def attained_of(quota_ids: Sequence[UUID]) -> dict[UUID, Decimal | None]:
+    """What is attained of some quotas, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT t.id, {ATTAINED} FROM quotas_quota t WHERE t.id = ANY(%s)", [list(quota_ids)]
+        )
+        return dict(cursor.fetchall())
+
+
 # What won deals should be credited, and what the ledger holds, holder by holder.
 _DISAGREEMENTS = """
 WITH due AS (

@@ -147,7 +147,7 @@ def test_is_set_and_changed_over_rest(rep, manager, api, deliver_events):
     assert [one["converted"] for one in credits_there] == [1000]
 
 
-def test_is_set_and_changed_in_the_back_office(rep, manager, client):
+def test_is_set_and_changed_in_the_back_office(rep, manager, client, deliver_events):
     client.force_login(manager)
     facts = {"user": rep.pk, "period": PERIOD, "quota_type": "revenue", "amount": "700.00"}
     client.post("/admin/quotas/quota/add/", facts)
@@ -156,7 +156,10 @@ def test_is_set_and_changed_in_the_back_office(rep, manager, client):
     client.post(f"/admin/quotas/quota/{quota.pk}/change/", {"amount": "800.00"})
     quota.refresh_from_db()
     assert quota.amount == Decimal("800.00")
-    assert client.get("/admin/quotas/quota/").status_code == 200
+    make_deal(owner=rep, amount=Decimal("1000.00"), stage="closed_won")
+    deliver_events()
+    for address in ("/admin/quotas/quota/", f"/admin/quotas/quota/{quota.pk}/change/"):
+        assert "125.00 %" in client.get(address).content.decode()
 
 
 def test_pace_goes_by_working_days():
