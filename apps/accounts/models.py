@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from apps.accounts.querysets import AccountQuerySet, ContactQuerySet
+from apps.core.accesses import personal
 from apps.core.history import audited
 from apps.core.imports.models import ImportedFile, ImportedRow
 from apps.core.models import Binnable, Job
@@ -139,6 +140,7 @@ class Account(Binnable):
         return self.name
 
 
+@personal("contacts")
 @audited("contacts", leave_out=("email_key",))
 class Contact(Binnable):
     """A person to talk to at an account. `email_key` is the normalised address."""

@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from apps.core.accesses import personal
 from apps.core.history import audited
 from apps.core.imports.models import ImportedFile, ImportedRow
 from apps.core.models import Binnable, Job, Record
@@ -25,6 +26,7 @@ LIVE = Q(deleted_at=None, merged_into=None)
 _ASKED_FOR = ("score", "status", "merged_into")
 
 
+@personal("leads")
 @audited("leads", leave_out=("email_key", "phone_key", "company_key", "version"))
 class Lead(Binnable):
     """Somebody who showed interest (sales-system-architecture, Lead Schema).
