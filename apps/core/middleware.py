@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from apps.core.accesses import one_request
 from apps.core.api.envelope import answer_exception
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -31,7 +32,8 @@ class RequestIdentity:
         request.META["REMOTE_ADDR"] = _address(request)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        response = self.get_response(request)
+        with one_request():
+            response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
 

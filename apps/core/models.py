@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.serializers.json import DjangoJSONEncoder
@@ -12,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.core.accesses import Reading
 from apps.core.encryption.ring import Cipher, fresh_key, ring
 from apps.core.identifiers import new_id
 from apps.core.partitions import by_month
@@ -370,6 +372,45 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.row_id} {self.action} #{self.sequence}"
+
+
+class TransactionNumber(models.Func):
+    """The number of the transaction that writes a row."""
+
+    template = "pg_current_xact_id()::text::bigint"
+    output_field = models.BigIntegerField()
+
+
+@by_month("read_at")
+class Access(models.Model):
+    """Rows about people that somebody was shown in one request: the access log. Never altered.
+
+    `kind` is what the rows are, `request_id` is that of the request in the process's logs.
+    """
+
+    sequence = models.BigAutoField(primary_key=True)
+    read_at = models.DateTimeField()
+    actor_id = models.UUIDField()
+    door = models.CharField(max_length=20)
+    request_id = models.CharField(max_length=128)
+    kind = models.CharField(max_length=50)
+    reading = models.CharField(
+        max_length=10, choices=[(one.value, one.value.capitalize()) for one in Reading]
+    )
+    row_ids = ArrayField(models.UUIDField())
+    transaction_number = models.BigIntegerField(editable=False, db_default=TransactionNumber())
+
+    class Meta:
+        verbose_name_plural = "accesses"
+        indexes = [
+            models.Index(fields=["actor_id", "sequence"], name="access_by_actor"),
+            BrinIndex(
+                fields=["transaction_number", "read_at"], name="access_by_time", autosummarize=True
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.reading} #{self.sequence}"
 
 
 class Seal(models.Model):

@@ -16,6 +16,7 @@ from uuid import UUID
 import orjson
 from django.db import connection, models
 
+from apps.core.accesses import Reading, is_personal, note_access
 from apps.core.actors import Actor
 from apps.core.encryption.columns import EncryptedColumn, key_column
 from apps.core.encryption.ring import ring
@@ -124,7 +125,14 @@ class Listing:
         """The fields that are shown only when a single row is asked for."""
         return frozenset(one.name for one in self.fields if one.detail)
 
-    def page(self, actor: Actor, query: Query, *, count: bool = True) -> Page:
+    def page(
+        self,
+        actor: Actor,
+        query: Query,
+        *,
+        count: bool = True,
+        reading: Reading = Reading.LISTED,
+    ) -> Page:
         """The rows within reach that match, one page of them. Raises NotAllowed, InvalidInput."""
         require(actor, self.read)
         ordering, descending = self._ordering(query.ordering or self.default_ordering, actor)
@@ -148,6 +156,7 @@ class Listing:
         has_more = len(found) > query.limit
         found = found[: query.limit]
         rows = columns.assemble(found)
+        self._note(actor, rows, reading)
         next_cursor = (
             _encode_cursor(query.ordering or self.default_ordering, found[-1][-1], rows[-1]["id"])
             if has_more
@@ -158,13 +167,18 @@ class Listing:
 
     def one(self, actor: Actor, row_id: UUID) -> dict[str, Any]:
         """A single row within reach, with all its fields. Raises NotAllowed, NotFound."""
-        found = self.with_ids(actor, [row_id], detail=True)
+        found = self.with_ids(actor, [row_id], detail=True, reading=Reading.SHOWN)
         if not found:
             raise NotFound
         return found[0]
 
     def with_ids(
-        self, actor: Actor, ids: Sequence[UUID | str], *, detail: bool = False
+        self,
+        actor: Actor,
+        ids: Sequence[UUID | str],
+        *,
+        detail: bool = False,
+        reading: Reading = Reading.LISTED,
     ) -> list[dict[str, Any]]:
         """Those of some rows that are within reach, in no particular order. Raises NotAllowed."""
         require(actor, self.read)
@@ -177,7 +191,9 @@ class Listing:
                 f"WHERE t.id = ANY(%s::uuid[]) AND {self.condition} AND {reach.sql}",
                 [list(map(str, ids)), *reach.parameters],
             )
-            return columns.assemble(cursor.fetchall())
+            rows = columns.assemble(cursor.fetchall())
+        self._note(actor, rows, reading)
+        return rows
 
     def place_of(self, row_id: UUID) -> Place | None:
         """Where a row lies, whoever may see it; None where there is no such row."""
@@ -212,6 +228,7 @@ class Listing:
                 actor,
                 Query(query.filters, query.ordering, STREAM_BATCH, 0, cursor),
                 count=False,
+                reading=Reading.EXPORTED,
             )
             yield from page.rows
             if page.next_cursor is None:
@@ -236,6 +253,11 @@ class Listing:
             for one in self.fields
             if (not one.right or actor.may(one.right)) and (detail or not one.detail)
         )
+
+    def _note(self, actor: Actor, rows: Sequence[Mapping[str, Any]], reading: Reading) -> None:
+        """Whoever is shown rows about people stands in the access log. The one place for it."""
+        if is_personal(self.model):
+            note_access(actor, self.model, [row["id"] for row in rows], reading)
 
     def _narrowed(self, filters: Mapping[str, str], actor: Actor) -> Condition:
         """The listing's own condition and all filters. Raises InvalidInput for unknown ones."""
