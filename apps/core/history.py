@@ -23,6 +23,7 @@ from django.db import connection, models
 from django.db.migrations.operations.base import Operation
 from django.db.models import QuerySet
 
+from apps.core.accesses import Reading, note_access
 from apps.core.actors import Actor, system_actor
 from apps.core.commands import command
 from apps.core.encryption.columns import encrypted_columns, key_column
@@ -187,6 +188,9 @@ def fields_of_each(changes: Sequence[Change], actor: Actor) -> list[Fields]:
     Encrypted columns are shown in clear as long as the key of their person is there.
     """
     ciphers = _ciphers_of(changes)
+    for kind in {one.kind for one in changes}:
+        rows = {one.row_id for one in changes if one.kind == kind}
+        note_access(actor, kind, rows, Reading.HISTORY)
     return [_fields_of(one, ciphers.get(one.row_id), actor) for one in changes]
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from apps.core.accesses import Reading, note_access
 from apps.core.actors import Actor
 from apps.core.errors import NotFound
 from apps.core.permissions import require
@@ -50,6 +51,7 @@ def lead_duplicates(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:
         for one in hints
         if actor.reach.includes(owner_id=one.owner_id, territory_id=one.territory_id)
     ]
+    note_access(actor, Lead, [one.pk for one in visible], Reading.LISTED)
     return {
         "data": [{"id": one.pk, "why": _why(lead, one)} for one in visible],
         "elsewhere": len(hints) - len(visible),
@@ -72,4 +74,5 @@ def _visible(lead_id: UUID, actor: Actor) -> Lead:
     lead: Lead | None = Lead.objects.visible_to(actor).unmerged().filter(pk=lead_id).first()
     if lead is None:
         raise NotFound
+    note_access(actor, Lead, [lead.pk], Reading.SHOWN)
     return lead

@@ -37,6 +37,7 @@ BUSINESS_APPS = (
     "leads",
     "opportunities",
     "forecasts",
+    "privacy",
 )
 NOT_AUDITED = {
     "ApiKey": "issuing, rotating and revoking are told by events; the digests are secrets",
@@ -46,6 +47,7 @@ NOT_AUDITED = {
     "ExternalIdentity": "is written once, at a first sign-in through a provider",
     "SignIn": "a session, not a fact; it ends and is forgotten",
     "TerritoryGrant": "guardian's row without a UUID; the journal tells who was let in",
+    "Export": "is itself the record of a request, and is forgotten after a month",
     "AccountAssignment": "is itself a dated history",
     "AccountImport": "is itself the record of an import",
     "AccountImportRow": "is itself the record of an import",

@@ -18,6 +18,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 from unfold.utils import parse_date_str
 from unfold.views import ChangeList
 
+from apps.core.admin.visitors import actor_of, note_shown
 from apps.core.rows.filters import search
 
 COUNTED_UP_TO = 10_000
@@ -65,6 +66,7 @@ class IndexedChangeList(ChangeList):
         """One page of rows, completed with what their columns name."""
         super().get_results(request)
         self.result_list: list[Any] = list(self.result_list)
+        note_shown(actor_of(request), self.result_list)
         self.full_result_count = self.result_count
         self.model_admin.complete(self.result_list)
 

@@ -13,6 +13,7 @@ from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.operations import OperationForm, choice
+from apps.core.admin.visitors import note_shown
 from apps.core.bulk import RowResult
 from apps.core.errors import InvalidInput
 from apps.leads.models import Lead, LeadMerge
@@ -41,6 +42,7 @@ class MergeForm(OperationForm):
         else:
             leads = list(self.chosen[: MERGED_AT_ONCE + 1]) if self.chosen is not None else []
             del self.fields["duplicates"]
+        note_shown(self.actor, leads)
         self.fields["survivor_id"].choices = [  # type: ignore[attr-defined]
             (str(one.pk), described(one)) for one in leads
         ]
