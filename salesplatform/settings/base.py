@@ -92,11 +92,18 @@ TEMPLATES = [
 ]
 
 # --- Servers ----------------------------------------------------------------------------------
-DATABASES = {
+# After so many seconds PostgreSQL gives a statement up, and after a third of it waiting for a lock.
+STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", default=0)
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.db("DATABASE_URL", default="postgresql://salesplatform@127.0.0.1:5432/salesplatform"),
         "CONN_MAX_AGE": None,
-        "OPTIONS": {"application_name": env("PROCESS_NAME", default="salesplatform")},
+        "OPTIONS": {
+            "application_name": env("PROCESS_NAME", default="salesplatform"),
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s "
+            f"-c lock_timeout={STATEMENT_TIMEOUT // 3}s "
+            f"-c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT * 2}s",
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

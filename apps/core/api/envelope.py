@@ -12,9 +12,17 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyF
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from kombu.exceptions import OperationalError as BrokerError
+from psycopg.errors import LockNotAvailable, QueryCanceled
 from rest_framework import exceptions as drf
 
-from apps.core.errors import Conflict, InvalidInput, NotSignedIn, Refusal, Unavailable
+from apps.core.errors import (
+    Conflict,
+    InvalidInput,
+    NotSignedIn,
+    Refusal,
+    TakesTooLong,
+    Unavailable,
+)
 from apps.core.idempotency import InProgress
 from apps.core.metrics import errors_answered
 from apps.core.rate_limits import RateLimitExceeded
@@ -81,6 +89,8 @@ def refusal_of(failure: Exception) -> tuple[Refusal, str]:
         return failure, failure.code
     if isinstance(failure, OperationalError | InterfaceError | redis.RedisError | BrokerError):
         log.warning("a server does not answer: %s", failure)
+        if isinstance(failure.__cause__, QueryCanceled | LockNotAvailable):
+            return TakesTooLong(), TakesTooLong.code
         return Unavailable(), Unavailable.code
     for kinds, make in _FOREIGN:
         if isinstance(failure, kinds):
