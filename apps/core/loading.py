@@ -1,5 +1,8 @@
 """Whole rows as they stand: read, locked, written by statements that are worked out once.
 
+Nobody waits for a write: it reaches the server with the next statement of its transaction, or with
+`COMMIT`, and what it violates is raised there.
+
 The ORM compiles every statement anew, which for a wide row costs more than it takes PostgreSQL to
 carry it out. Here the columns of a model are worked out once.
 """
@@ -14,6 +17,8 @@ from uuid import UUID
 
 import orjson
 from django.db import connection, models
+
+from apps.core.database import send_along
 
 # From here on COPY is faster than one INSERT.
 WORTH_COPYING = 20
@@ -45,15 +50,17 @@ def insert_rows(model: type[models.Model], rows: Sequence[models.Model]) -> None
     if not rows:
         return
     shape = _shape_of(model)
-    with connection.cursor() as cursor:
-        if len(rows) >= WORTH_COPYING:
-            with cursor.cursor.copy(f"COPY {shape.target} FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(shape.values(row))
-        else:
-            places = ", ".join([shape.placeholders] * len(rows))
-            values = [value for row in rows for value in shape.values(row)]
-            cursor.execute(f"INSERT INTO {shape.target} VALUES {places}", values)
+    if len(rows) < WORTH_COPYING:
+        places = ", ".join([shape.placeholders] * len(rows))
+        values = [value for row in rows for value in shape.values(row)]
+        send_along(f"INSERT INTO {shape.target} VALUES {places}", values)
+        return
+    with (
+        connection.cursor() as cursor,
+        cursor.cursor.copy(f"COPY {shape.target} FROM STDIN") as copy,
+    ):
+        for row in rows:
+            copy.write_row(shape.values(row))
 
 
 def read_rows(model: type[Row], ids: Iterable[UUID], *, lock: bool = False) -> list[Row]:
@@ -112,22 +119,21 @@ def update_rows(rows: Sequence[models.Model], names: Iterable[str]) -> None:
         for field in (model._meta.pk, *fields)
     ]
     table = f'"{model._meta.db_table}"'
-    with connection.cursor() as cursor:
-        if len(rows) == 1:
-            setting = ", ".join(f"{one} = %s" for one in columns)
-            (key,), *others = values
-            cursor.execute(
-                f"UPDATE {table} SET {setting} WHERE id = %s",
-                [*(value for (value,) in others), key],
-            )
-            return
-        setting = ", ".join(f"{one} = v.{one}" for one in columns)
-        arrays = ", ".join(f"%s::{one.db_type(connection)}[]" for one in (model._meta.pk, *fields))
-        cursor.execute(
-            f"UPDATE {table} AS t SET {setting} "
-            f"FROM unnest({arrays}) AS v(id, {', '.join(columns)}) WHERE t.id = v.id",
-            values,
+    if len(rows) == 1:
+        setting = ", ".join(f"{one} = %s" for one in columns)
+        (key,), *others = values
+        send_along(
+            f"UPDATE {table} SET {setting} WHERE id = %s",
+            [*(value for (value,) in others), key],
         )
+        return
+    setting = ", ".join(f"{one} = v.{one}" for one in columns)
+    arrays = ", ".join(f"%s::{one.db_type(connection)}[]" for one in (model._meta.pk, *fields))
+    send_along(
+        f"UPDATE {table} AS t SET {setting} "
+        f"FROM unnest({arrays}) AS v(id, {', '.join(columns)}) WHERE t.id = v.id",
+        values,
+    )
 
 
 @cache

@@ -94,8 +94,13 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **env.db("DATABASE_URL", default="postgresql://salesplatform@127.0.0.1:5432/salesplatform"),
+        "ENGINE": "apps.core.database",
         "CONN_MAX_AGE": None,
-        "OPTIONS": {"application_name": env("PROCESS_NAME", default="salesplatform")},
+        "OPTIONS": {
+            "application_name": env("PROCESS_NAME", default="salesplatform"),
+            # Of those sent by `prepared_cursor`; poolers must keep them apart (PgBouncer does).
+            "prepare_threshold": 3,
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
