@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db.backends.postgresql import base as postgresql
 from django.db.backends.utils import CursorWrapper, debug_transaction
+from psycopg import ClientCursor
 
 BEGIN = "BEGIN"
 
 
-class Cursor(postgresql.Cursor):
+class Cursor(postgresql.CursorMixin, ClientCursor[Any]):
     """Takes along the statements that wait for the next one."""
 
     waiting: list[str] = []  # noqa: RUF012  of the connection, once Django made the cursor
@@ -59,7 +60,7 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
         """Let a statement wait for the next one; outside of a transaction send it at once."""
         with self.cursor() as cursor:
             if self.in_atomic_block:
-                self.waiting.append(cursor.cursor.mogrify(sql, parameters))
+                self._let_wait(cursor.cursor.mogrify(sql, parameters))
             else:
                 cursor.execute(sql, parameters)
 
@@ -68,8 +69,8 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
         self.ensure_connection()
         with self.wrap_database_errors:
             self._send_waiting()
-            cursor = postgresql.ServerBindingCursor(self.connection)
-        return self._prepare_cursor(cursor)
+            cursor = postgresql.ServerBindingCursor(self.connection)  # type: ignore[call-arg]
+        return self._prepare_cursor(cursor)  # type: ignore[attr-defined]
 
     def get_connection_params(self) -> dict[str, Any]:
         """As Django's, with our cursor."""
@@ -88,6 +89,10 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
         cursor.waiting = self.waiting
         return cursor
 
+    def _let_wait(self, sql: str) -> None:
+        with debug_transaction(self, sql):  # for who counts statements
+            self.waiting.append(sql)
+
     def _send_waiting(self) -> None:
         if self.waiting:
             with self.create_cursor() as cursor:
@@ -97,7 +102,7 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
         if not autocommit:
             self.waiting.append(BEGIN)
         elif not self.connection.autocommit:
-            super()._set_autocommit(True)
+            super()._set_autocommit(True)  # type: ignore[misc]
 
     def _commit(self) -> None:
         if self.waiting == [BEGIN]:
@@ -110,14 +115,14 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
             ):
                 cursor.execute("COMMIT")
         else:
-            super()._commit()
+            super()._commit()  # type: ignore[misc]
 
     def _rollback(self) -> None:
         self.waiting.clear()
-        super()._rollback()
+        super()._rollback()  # type: ignore[misc]
 
     def _savepoint(self, sid: str) -> None:
-        self.waiting.append(self.ops.savepoint_create_sql(sid))
+        self._let_wait(self.ops.savepoint_create_sql(sid))
 
     def _savepoint_rollback(self, sid: str) -> None:
         created = self.ops.savepoint_create_sql(sid)
@@ -126,10 +131,10 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
             del self.waiting[self.waiting.index(created) + 1 :]
         else:
             self.waiting.clear()
-            super()._savepoint_rollback(sid)
+            super()._savepoint_rollback(sid)  # type: ignore[misc]
 
     def _savepoint_commit(self, sid: str) -> None:
         if self.waiting[-1:] == [self.ops.savepoint_create_sql(sid)]:
             self.waiting.pop()
         else:
-            super()._savepoint_commit(sid)
+            super()._savepoint_commit(sid)  # type: ignore[misc]
