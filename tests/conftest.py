@@ -20,6 +20,7 @@ from apps.core.rows.totals import forget_totals
 from apps.opportunities.selectors import forget_pipelines
 from apps.territories.fields import TERRITORY_NAMES
 from apps.territories.selectors import forget_reach
+from apps.users.api.authentication import forget_tokens
 from apps.users.fields import USER_NAMES
 from apps.users.models import Role, User
 from apps.users.selectors import forget_standings
@@ -35,6 +36,7 @@ def _nothing_remembered() -> None:
         forget_totals,
         forget_reach,
         forget_standings,
+        forget_tokens,
         forget_pipelines,
         forget_uses,
     ):

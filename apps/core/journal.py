@@ -20,6 +20,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from apps.core.actors import Actor
+from apps.core.database import send_along
 from apps.core.errors import NotFound, RuleBroken
 from apps.core.events import from_payload, kind_of, to_records
 from apps.core.identifiers import made_at
@@ -132,19 +133,18 @@ def publish(*happened: object, actor: Actor) -> None:
         return
     names = {kind_of(event_class).name for event_class in set(map(type, happened))}
     pairs = [(name, who) for name in names for who in _listeners[name]]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _PUBLISH,
-            [
-                to_records(happened),
-                actor.id,
-                actor.door,
-                actor.request_id,
-                LANES,
-                [name for name, _ in pairs],
-                [who for _, who in pairs],
-            ],
-        )
+    send_along(
+        _PUBLISH,
+        [
+            to_records(happened),
+            actor.id,
+            actor.door,
+            actor.request_id,
+            LANES,
+            [name for name, _ in pairs],
+            [who for _, who in pairs],
+        ],
+    )
     if pairs:
         poke.after_commit()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar, Self
+from uuid import UUID
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
@@ -12,6 +13,7 @@ from guardian.models import UserObjectPermissionBase
 
 from apps.core.actors import Actor
 from apps.core.history import audited
+from apps.core.loading import read_rows
 from apps.core.models import Record
 from apps.core.money import MoneyField
 from apps.core.periods import organisation_today
@@ -26,6 +28,12 @@ class TerritoryQuerySet(models.QuerySet):
         if actor.reach.everything:
             return self
         return self.filter(pk__any=actor.reach.territory_ids)
+
+    def one_visible_to(self, actor: Actor, territory_id: UUID) -> Territory | None:
+        """The territory with this id if the actor sees it, else None."""
+        if not (actor.reach.everything or territory_id in actor.reach.territory_ids):
+            return None
+        return next(iter(read_rows(Territory, [territory_id])), None)
 
     def active(self) -> Self:
         """Those that take part in routing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -118,9 +118,10 @@ def make_reach_stale() -> None:
 
 
 def forget_reach() -> None:
-    """Resolve reach and rules anew in this process."""
+    """Resolve reach, rules and staff anew in this process."""
     _reaches.clear()
     _atlas.clear()
+    _staffs.clear()
 
 
 _atlas: TTLCache[object, Atlas] = TTLCache(1, NOTICED_WITHIN_SECONDS)
@@ -195,15 +196,26 @@ LEFT JOIN (territories_territorymember m
            JOIN users_user u ON u.id = m.user_id AND u.is_active)
        ON m.territory_id = t.id AND m.role = 'rep' AND t.assignment <> 'owner'
       AND m.valid_from <= %(today)s AND (m.valid_until IS NULL OR m.valid_until >= %(today)s)
-WHERE t.id = ANY(%(territories)s)
 ORDER BY t.id, m.user_id
 """
 
+_staffs: TTLCache[date, dict[UUID, Staff]] = TTLCache(1, NOTICED_WITHIN_SECONDS)
 
-def staff_of(territory_ids: Sequence[UUID], *, today: date) -> dict[UUID, Staff]:
+
+def staff_of(territory_ids: Iterable[UUID], *, today: date) -> dict[UUID, Staff]:
     """Who works each territory on a day; members appear only where work is shared out."""
+    wanted = set(territory_ids)
+    staffs = _all_staffs(today)
+    if not staffs.keys() >= wanted:
+        _staffs.clear()
+        staffs = _all_staffs(today)
+    return {one: staffs[one] for one in sorted(wanted) if one in staffs}
+
+
+@cached(_staffs)
+def _all_staffs(today: date) -> dict[UUID, Staff]:
     with connection.cursor() as cursor:
-        cursor.execute(_STAFF, {"today": today, "territories": list(territory_ids)})
+        cursor.execute(_STAFF, {"today": today})
         rows = cursor.fetchall()
     found: dict[UUID, Staff] = {}
     for territory_id, assignment, owner_id, user_id, capacity, is_away in rows:

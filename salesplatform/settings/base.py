@@ -97,12 +97,15 @@ STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", default=0)
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.db("DATABASE_URL", default="postgresql://salesplatform@127.0.0.1:5432/salesplatform"),
+        "ENGINE": "apps.core.database",
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             "application_name": env("PROCESS_NAME", default="salesplatform"),
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s "
             f"-c lock_timeout={STATEMENT_TIMEOUT // 3}s "
             f"-c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT * 2}s",
+            # Of those sent by `prepared_cursor`; poolers must keep them apart (PgBouncer does).
+            "prepare_threshold": 3,
         },
     }
 }

@@ -16,6 +16,7 @@ from apps.core.permissions import require
 from apps.leads.errors import LeadAlreadyConverted
 from apps.leads.events import LeadAssigned
 from apps.leads.models import Lead, LeadAssignment
+from apps.leads.selectors import open_lead_counts
 from apps.leads.services.capture import subject_of
 from apps.leads.services.lifecycle import change_each, change_locked, lock_leads
 from apps.territories.errors import NobodyToAssign, TerritoryInactive
@@ -111,7 +112,7 @@ def route_leads(*, ids: Sequence[UUID], actor: Actor) -> list[RowResult]:
         rule = atlas.winner(subject_of(lead))
         if rule is None:
             raise NobodyToAssign("No territory claims this lead.", reason="no_territory_matches")
-        (owner_id,) = hand_out([rule.territory_id], loads=Lead.objects.open_counts)
+        (owner_id,) = hand_out([rule.territory_id], loads=open_lead_counts)
         return _assign(lead, owner_id, rule.territory_id, reason_for(rule), Cause.RULE, moves)
 
     results = change_each(ids=ids, change=change, actor=actor)
@@ -124,7 +125,7 @@ def _owners(
 ) -> dict[UUID, UUID | None]:
     if owner_id is not None or territory is None:
         return dict.fromkeys(ids, owner_id)
-    chosen = hand_out([territory.pk] * len(ids), loads=Lead.objects.open_counts)
+    chosen = hand_out([territory.pk] * len(ids), loads=open_lead_counts)
     if None in chosen:
         raise NobodyToAssign(territory_id=territory.pk)
     return dict(zip(ids, chosen, strict=True))
@@ -169,7 +170,7 @@ def _assign(
 
 
 def _territory(territory_id: UUID, actor: Actor) -> Territory:
-    territory = Territory.objects.visible_to(actor).filter(pk=territory_id).first()
+    territory = Territory.objects.one_visible_to(actor, territory_id)
     if territory is None:
         raise InvalidInput.field("territory_id", "There is no such territory within your reach.")
     if not territory.is_active:

@@ -82,7 +82,7 @@ def check_territory(territory_id: UUID | None, actor: Actor) -> None:
     """Raises InvalidInput unless within reach, TerritoryInactive for one switched off."""
     if territory_id is None:
         return
-    territory = Territory.objects.visible_to(actor).filter(pk=territory_id).first()
+    territory = Territory.objects.one_visible_to(actor, territory_id)
     if territory is None:
         raise InvalidInput.field("territory_id", "There is no such territory.")
     if not territory.is_active:

@@ -30,7 +30,7 @@ def hand_out(territory_ids: Sequence[UUID], *, loads: Loads) -> list[UUID | None
     Returns:
         A user id for each piece of work; None where the territory has nobody.
     """
-    staffs = staff_of(sorted(set(territory_ids)), today=organisation_today())
+    staffs = staff_of(territory_ids, today=organisation_today())
     sharing = [one for one in staffs.values() if one.candidates]
     if not sharing:
         return [staffs[one].owner_id if one in staffs else None for one in territory_ids]
