@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError, InternalError, ProgrammingError, connection, transaction
+from django.db import DatabaseError, Error, InternalError, ProgrammingError, connection, transaction
 
 from apps.accounts.fields import CONTACTS
 from apps.core import accesses
@@ -170,6 +170,30 @@ def test_an_end_that_nobody_heard_of_is_asked_about(waiting, monkeypatch, was_co
     assert log._try_to_write() is True
     assert Access.objects.count() == 3
     assert log.written == 3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("number", ["another's", "never written down"])
+def test_a_number_that_a_killed_server_forgot_does_not_stand_for_the_batch(waiting, number):
+    log = waiting(3)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+        given = cursor.fetchone()[0]
+    log._unsure = given if number == "another's" else given + 1_000_000, 3
+
+    assert log._try_to_write() is True
+    assert Access.objects.count() == 3
+    assert (log.written, len(log.waiting)) == (3, 0)
+
+
+def test_a_batch_that_is_still_being_written_is_waited_for(waiting):
+    log = waiting(3)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+        log._unsure = cursor.fetchone()[0], 3
+        with pytest.raises(Error, match="still being written"):
+            log.write()
+    assert len(log.waiting) == 3
 
 
 def test_when_too_many_wait_nothing_is_shown_before_they_are_written(waiting, monkeypatch):
