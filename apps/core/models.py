@@ -283,19 +283,20 @@ class Job(Record):
 
 
 class IdempotencyKey(models.Model):
-    """A POST that was claimed under a client's key, and how it ended.
+    """How a POST under a client's key ended.
 
-    Bodies hold personal data, so only the status and the id of what was made are kept, and the
-    answer is rendered again. A refusal is kept as it was told: it names fields, not values.
+    Bodies hold personal data, so what is kept is a receipt: ids, statuses and numbers. A refusal is
+    kept as it was told: it names fields, not values.
     """
+
+    ONCE = "idempotency_key_once"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     actor_id = models.UUIDField()
     key = models.CharField(max_length=200)
     request_digest = models.CharField(max_length=64)
-    claimed_until = models.DateTimeField()
-    status = models.SmallIntegerField(null=True)
-    answer = models.JSONField(null=True, encoder=DjangoJSONEncoder)
+    status = models.SmallIntegerField()
+    answer = models.JSONField(encoder=DjangoJSONEncoder)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

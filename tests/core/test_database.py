@@ -65,6 +65,18 @@ def test_a_transaction_begins_with_its_first_statement_and_writes_go_with_the_co
     assert name_of(user) == "100 % Ann; --"
 
 
+def test_a_savepoint_whose_statements_were_heard_ends_with_the_next_one(monkeypatch):
+    user = UserFactory(name="Ann")
+    with messages(monkeypatch) as sent, transaction.atomic():
+        with transaction.atomic(), transaction.atomic():
+            assert name_of(user) == "Ann"
+        send_along(RENAME, ["Bea", user.pk])
+    assert [one.split()[0] for one in sent] == ["BEGIN;", "RELEASE"]
+    assert sent[1].count("RELEASE") == 2
+    assert sent[1].endswith("COMMIT")
+    assert name_of(user) == "Bea"
+
+
 def test_the_next_statement_sees_what_waited(monkeypatch):
     user = UserFactory(name="Ann")
     with transaction.atomic():

@@ -10,6 +10,7 @@ from django.db.backends.utils import CursorWrapper, debug_transaction
 from psycopg import ClientCursor
 
 BEGIN = "BEGIN"
+RELEASE = "RELEASE SAVEPOINT"
 
 
 class Cursor(postgresql.CursorMixin, ClientCursor[Any]):
@@ -136,5 +137,8 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
     def _savepoint_commit(self, sid: str) -> None:
         if self.waiting[-1:] == [self.ops.savepoint_create_sql(sid)]:
             self.waiting.pop()
+        elif all(one.startswith(RELEASE) for one in self.waiting):
+            # Nothing waits that could still fail.
+            self._let_wait(self.ops.savepoint_commit_sql(sid))
         else:
             super()._savepoint_commit(sid)  # type: ignore[misc]
