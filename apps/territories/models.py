@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import ClassVar, Self
-from uuid import UUID
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
@@ -13,7 +12,6 @@ from guardian.models import UserObjectPermissionBase
 
 from apps.core.actors import Actor
 from apps.core.history import audited
-from apps.core.loading import read_rows
 from apps.core.models import Record
 from apps.core.money import MoneyField
 from apps.core.periods import organisation_today
@@ -29,18 +27,12 @@ class TerritoryQuerySet(models.QuerySet):
             return self
         return self.filter(pk__any=actor.reach.territory_ids)
 
-    def one_visible_to(self, actor: Actor, territory_id: UUID) -> Territory | None:
-        """The territory with this id if the actor sees it, else None."""
-        if not (actor.reach.everything or territory_id in actor.reach.territory_ids):
-            return None
-        return next(iter(read_rows(Territory, [territory_id])), None)
-
     def active(self) -> Self:
         """Those that take part in routing."""
         return self.filter(is_active=True)
 
 
-@audited("territories", leave_out=("rotation",))
+@audited("territories")
 class Territory(Record):
     """A slice of the market. All rules that are given must hold; empty ones don't narrow.
 
@@ -89,8 +81,6 @@ class Territory(Record):
         blank=True,
         help_text="Names or domains of companies.",
     )
-    rotation = models.BigIntegerField(default=0, editable=False)
-
     objects: ClassVar = TerritoryQuerySet.as_manager()
 
     class Meta:
@@ -122,6 +112,18 @@ class Territory(Record):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Turn(models.Model):
+    """How much work a territory that shares it out has given away. Its row is locked meanwhile."""
+
+    territory = models.OneToOneField(
+        Territory, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    taken = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.taken} in {self.territory_id}"
 
 
 @audited("territory_members")

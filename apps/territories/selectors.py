@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.db import connection
 
 from apps.core.actors import EVERYTHING, Actor, Reach
 from apps.core.cache import shared_cache
-from apps.core.errors import NotFound
+from apps.core.errors import InvalidInput, NotFound
 from apps.core.periods import organisation_today
 from apps.core.permissions import (
     ADMIN,
@@ -24,6 +24,7 @@ from apps.core.permissions import (
     require,
 )
 from apps.core.rows.listing import Listing
+from apps.territories.errors import TerritoryInactive
 from apps.territories.models import Territory
 from apps.territories.permissions import ASSIGN_TERRITORY
 from apps.territories.rules import Atlas, Candidate, Criteria, TerritoryRule, folded
@@ -180,13 +181,14 @@ class Staff:
     """Who works a territory, and how work is handed out there."""
 
     territory_id: UUID
+    is_active: bool
     assignment: str
     owner_id: UUID | None
     candidates: tuple[Candidate, ...]
 
 
 _STAFF = """
-SELECT t.id, t.assignment, CASE WHEN o.is_active THEN t.owner_id END,
+SELECT t.id, t.is_active, t.assignment, CASE WHEN o.is_active THEN t.owner_id END,
        m.user_id, m.capacity,
        EXISTS (SELECT FROM territories_absence a WHERE a.user_id = m.user_id
                AND a.starts_on <= %(today)s AND a.ends_on >= %(today)s)
@@ -218,13 +220,23 @@ def _all_staffs(today: date) -> dict[UUID, Staff]:
         cursor.execute(_STAFF, {"today": today})
         rows = cursor.fetchall()
     found: dict[UUID, Staff] = {}
-    for territory_id, assignment, owner_id, user_id, capacity, is_away in rows:
-        staff = found.get(territory_id) or Staff(territory_id, assignment, owner_id, ())
+    for territory_id, is_active, assignment, owner_id, user_id, capacity, is_away in rows:
+        staff = found.get(territory_id) or Staff(territory_id, is_active, assignment, owner_id, ())
         if user_id is not None:
             candidate = Candidate(user_id, capacity=capacity, is_away=is_away)
-            staff = Staff(territory_id, assignment, owner_id, (*staff.candidates, candidate))
+            staff = replace(staff, candidates=(*staff.candidates, candidate))
         found[territory_id] = staff
     return found
+
+
+def check_active_territory(territory_id: UUID, actor: Actor) -> None:
+    """Raises InvalidInput for a territory out of reach, TerritoryInactive for one switched off."""
+    is_within = actor.reach.everything or territory_id in actor.reach.territory_ids
+    staffs = staff_of([territory_id], today=organisation_today()) if is_within else {}
+    if territory_id not in staffs:
+        raise InvalidInput.field("territory_id", "There is no such territory within your reach.")
+    if not staffs[territory_id].is_active:
+        raise TerritoryInactive
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ _COLUMNS = {
     """,
     "territories_territory": """
         id created_at updated_at name type owner_id parent_territory_id priority assignment
-        is_active countries states zip_codes industry named_accounts rotation
+        is_active countries states zip_codes industry named_accounts
     """,
     "territories_territorymember": """
         id created_at updated_at territory_id user_id role valid_from

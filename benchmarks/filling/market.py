@@ -176,7 +176,7 @@ class Market:
             states = f"{{{one.state}}}" if one.state else "{}"
             yield (
                 *(one.id, at, at, one.name, "geographic", one.owner, parent, "0", one.assignment),
-                *("t", countries, states, "{}", "", "{}", "0"),
+                *("t", countries, states, "{}", "", "{}"),
             )
 
     def member_rows(self) -> Iterator[tuple[str, ...]]:

@@ -48,6 +48,7 @@ NOT_AUDITED = {
     "SignIn": "a session, not a fact; it ends and is forgotten",
     "TerritoryGrant": "guardian's row without a UUID; the journal tells who was let in",
     "Export": "is itself the record of a request, and is forgotten after a month",
+    "Turn": "is a counter and a lock",
     "AccountAssignment": "is itself a dated history",
     "AccountImport": "is itself the record of an import",
     "AccountImportRow": "is itself the record of an import",

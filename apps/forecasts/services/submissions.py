@@ -22,7 +22,7 @@ from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.permissions import SUBMIT_FORECAST
 from apps.forecasts.rules import Node, coverage
 from apps.forecasts.selectors import current_pipeline, period_named
-from apps.opportunities.services.facts import check_territory
+from apps.territories.selectors import check_active_territory
 from apps.users.models import User
 
 
@@ -107,8 +107,8 @@ def submit_forecast(
 def _node_within_reach(territory_id: UUID | None, user_id: UUID | None, actor: Actor) -> Node:
     if (territory_id is None) == (user_id is None):
         raise InvalidInput.field("territory_id", "Give either a territory_id or a user_id.")
-    if user_id is None:
-        check_territory(territory_id, actor)
+    if territory_id is not None:
+        check_active_territory(territory_id, actor)
         return Node(territory_id=territory_id)
     is_seen = actor.reach.includes(owner_id=user_id, territory_id=None)
     if not is_seen or not User.objects.active().filter(pk=user_id).exists():

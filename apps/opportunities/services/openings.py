@@ -19,9 +19,10 @@ from apps.opportunities.models import Opportunity
 from apps.opportunities.permissions import ASSIGN_OPPORTUNITY, WRITE_OPPORTUNITY
 from apps.opportunities.selectors import process_named
 from apps.opportunities.services.edits import Cause, Change, Edit
-from apps.opportunities.services.facts import apply_facts, check_territory
+from apps.opportunities.services.facts import apply_facts
 from apps.opportunities.services.history import keep
 from apps.opportunities.services.stages import stand_in
+from apps.territories.selectors import check_active_territory
 from apps.users.models import User
 
 
@@ -55,7 +56,8 @@ def open_deal(
         NotAllowed, InvalidInput, TerritoryInactive.
     """
     require(actor, WRITE_OPPORTUNITY)
-    check_territory(territory_id, actor)
+    if territory_id is not None:
+        check_active_territory(territory_id, actor)
     now = timezone.now()
     process = process_named(pipeline)
     deal = Opportunity(
