@@ -13,9 +13,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.core.actors import Actor, become
+from apps.core.actors import Actor
 from apps.core.errors import InvalidInput, Refusal
-from apps.core.jobs import Step, request_job, runs
+from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import Job
 from apps.core.rows.listing import Listing
 
@@ -86,7 +86,7 @@ class BulkOperation:
 
         def next_batch(job: Job) -> bool:
             batch = ids[job.position : job.position + BATCH]
-            actor = become(job.actor_id, door="job", request_id=job.correlation_id)
+            actor = actor_of_job(job)
             for result in self.apply(ids=batch, actor=actor, **job.parameters["arguments"]):
                 if result.refusal:
                     job.note_error({"id": str(result.id), **refusal_fields(result.refusal)})

@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.core.actors import Actor, become
-from apps.core.jobs import Step, request_job, runs
+from apps.core.actors import Actor
+from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import Job
 from apps.core.periods import Period, organisation_day
 from apps.core.permissions import require
@@ -147,9 +147,9 @@ def request_nightly_forecast(*, now: datetime, actor: Actor) -> NightlyRun:
 def start_nightly_forecast(job: Job, resources: ExitStack) -> Step:
     """Compute the forecasts of a night, one period after the other."""
     keys = job.parameters["periods"]
-    actor = become(job.actor_id, door="job", request_id=job.correlation_id)
 
     def next_period(job: Job) -> bool:
+        actor = actor_of_job(job)
         period = period_named(keys[job.position])
         job.succeeded += compute_forecasts(actor=actor, kind=Occasion.NIGHTLY, periods=[period])
         job.position += 1
