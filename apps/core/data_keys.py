@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.encryption.ring import ring
 from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import DataKey, Job
@@ -40,7 +41,7 @@ def keys_by_number() -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-@transaction.atomic
+@command
 def request_rotation(*, actor: Actor) -> Job:
     """Have every data key wrapped by the installation's key in use, while work goes on.
 

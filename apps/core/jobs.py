@@ -27,6 +27,7 @@ from django.db.models import Exists, ForeignObjectRel, OuterRef
 from django.utils import timezone
 
 from apps.core.actors import Actor, become
+from apps.core.commands import command
 from apps.core.errors import NotFound, Refusal, RuleBroken
 from apps.core.events import event
 from apps.core.journal import publish
@@ -96,7 +97,7 @@ def job_visible_to(actor: Actor, job_id: UUID) -> Job:
     return job
 
 
-@transaction.atomic
+@command
 def cancel_job(*, job_id: UUID, actor: Actor) -> Job:
     """Stop a job after the step at hand. Raises NotFound, RuleBroken."""
     job_visible_to(actor, job_id)

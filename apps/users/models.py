@@ -9,6 +9,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 
+from apps.core.actors import system_actor
+from apps.core.commands import acting
 from apps.core.history import audited
 from apps.core.models import Record
 from apps.core.permissions import ADMIN, INTEGRATION, READ_ONLY, SALES_MANAGER, SALES_REP
@@ -44,7 +46,8 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
         """The first admin of an empty system (`manage.py createsuperuser`)."""
         user = self.model(email=email, role=Role.ADMIN, **fields)
         user.set_password(password)
-        user.save()
+        with acting(system_actor(door="command")):
+            user.save()
         return user
 
 

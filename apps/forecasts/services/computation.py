@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import Job
 from apps.core.periods import Period, organisation_day
@@ -37,7 +38,7 @@ from apps.forecasts.services.snapshots import Cell, take_snapshots
 NIGHTLY_JOB = "forecasts.nightly"
 
 
-@transaction.atomic
+@command
 def compute_forecasts(
     *,
     actor: Actor,
@@ -71,7 +72,7 @@ def compute_forecasts(
     return _take(cells, occasion=kind, moment=moment, actor=actor)
 
 
-@transaction.atomic
+@command
 def recompute_affected(*, opportunity_ids: Collection[UUID], actor: Actor) -> int:
     """Compute anew what changed deals change: of whoever they counted for or count for now, the
     periods in which they did or do.
@@ -121,7 +122,7 @@ def _spans(periods: Iterable[Period]) -> list[tuple[date, date]]:
     return spans
 
 
-@transaction.atomic
+@command
 def request_nightly_forecast(*, now: datetime, actor: Actor) -> NightlyRun:
     """Have the forecasts of the open periods computed, once a day where the organisation is.
 
