@@ -68,6 +68,7 @@ NOT_OFFERED = {
     ("add_user", REST): _IN_THE_OFFICE,
     ("change_access", REST): _IN_THE_OFFICE,
     ("set_password", REST): _IN_THE_OFFICE,
+    ("set_time_zone", REST): _IN_THE_OFFICE,
     ("allow_role", REST): _IN_THE_OFFICE,
     ("limit_requests", REST): _IN_THE_OFFICE,
     ("bind_client", REST): _IN_THE_OFFICE,
