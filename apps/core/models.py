@@ -211,7 +211,8 @@ class Job(Record):
     """Long work that somebody asked for: it shows progress, survives a restart, can be cancelled.
 
     `position` is how far it has come, saved in the transaction of each step, so a job that is
-    killed goes on exactly where it was.
+    killed goes on exactly where it was. `scopes` are the permissions with which it was asked for:
+    it never has more, whatever the role holds. Jobs of the platform itself have none.
     """
 
     class Status(models.TextChoices):
@@ -227,6 +228,7 @@ class Job(Record):
     status = models.CharField(max_length=30, choices=Status, default=Status.PENDING)
     actor_id = models.UUIDField()
     actor_role = models.CharField(max_length=30)
+    scopes = ArrayField(models.CharField(max_length=100), null=True, blank=True, editable=False)
     correlation_id = models.CharField(max_length=128, blank=True)
     parameters = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     position = models.BigIntegerField(default=0)

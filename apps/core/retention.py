@@ -23,6 +23,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.models import RetentionRule
 from apps.core.partitions import ByMonth, month_of, months_of
@@ -139,7 +140,7 @@ def days_kept() -> dict[str, int | None]:
     return days
 
 
-@transaction.atomic
+@command
 def keep_for(*, name: str, days: int | None, actor: Actor) -> RetentionRule:
     """Keep something for so many days from now on, or for good. Raises NotAllowed, NotFound,
     InvalidInput.

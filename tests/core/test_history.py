@@ -210,8 +210,8 @@ def test_a_row_that_gets_another_id_is_one_removed_and_one_made(lead):
     assert [one[0] for one in history_of(Lead(pk=other))] == ["made"]
 
 
-def test_a_column_may_be_called_as_the_history_calls_its_own(db):
-    pipeline = seed_default_pipeline()
+def test_a_column_may_be_called_as_the_history_calls_its_own(db, system):
+    pipeline = seed_default_pipeline(actor=system)
     made = Change.objects.filter(kind="stages", after__pipeline_id=str(pipeline.pk))
     assert {one.after["kind"] for one in made} == {"open", "won", "lost"}
 

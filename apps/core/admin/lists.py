@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.postgres.search import SearchQuery
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import cached_property
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 from unfold.utils import parse_date_str
@@ -86,7 +85,7 @@ def matching(rows: QuerySet, text: str) -> QuerySet:
 
 
 class CreatedFilter(RangeDateFilter):
-    """Narrows a list to rows made between two days, both included, where the organisation is."""
+    """Narrows a list to rows made between two days, both included, where the reader is."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         """The rows made on these days."""
@@ -101,7 +100,7 @@ class CreatedFilter(RangeDateFilter):
 
 
 def _begin(day: date) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(settings.ORGANISATION_TIME_ZONE))
+    return datetime.combine(day, time(), timezone.get_current_timezone())
 
 
 class BinFilter(DropdownFilter):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django import forms
+from django.utils.timezone import localtime
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -58,7 +59,10 @@ class UnmergeForm(OperationForm):
         if self.row is not None:
             merges = self.row.merges.filter(undone_at=None).order_by("-created_at")
             self.fields["merge_id"].choices = [  # type: ignore[attr-defined]
-                (str(one.pk), f"{len(one.merged_ids)} leads, {one.created_at:%Y-%m-%d %H:%M}")
+                (
+                    str(one.pk),
+                    f"{len(one.merged_ids)} leads, {localtime(one.created_at):%Y-%m-%d %H:%M}",
+                )
                 for one in merges
             ]
 

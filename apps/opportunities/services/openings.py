@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.models import Account
@@ -26,7 +25,6 @@ from apps.territories.selectors import check_active_territory
 from apps.users.models import User
 
 
-@transaction.atomic(savepoint=False)
 def open_deal(
     *,
     account: Account,
@@ -39,7 +37,7 @@ def open_deal(
     notes: str = "",
     **facts: Any,
 ) -> Opportunity:
-    """Begin a deal of an account, in an open stage.
+    """Begin a deal of an account, in an open stage. In the transaction of a command.
 
     Args:
         account: the customer, checked; gives currency and territory where none is stated.

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from apps.core.access_log import accesses_visible_to, of_row
 from apps.core.accesses import Reading, note_access
-from apps.core.actors import Actor, become
+from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.consents import consents_with
 from apps.core.data_keys import destroy_keys
@@ -24,7 +24,7 @@ from apps.core.encryption.files import keep_file, kept_file
 from apps.core.errors import NotFound
 from apps.core.history import changes_visible_to, everything_audited, fields_of_each
 from apps.core.identifiers import new_id
-from apps.core.jobs import Step, request_job, runs
+from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import BusinessEvent, DataKey, Job
 from apps.core.permissions import READ_PERSON, require
 from apps.core.personal_data import Person, holdings
@@ -66,7 +66,8 @@ def start_export(job: Job, resources: ExitStack) -> Step:
 
     def put_together(job: Job) -> bool:
         export = Export.objects.select_related("data_key").get(job=job)
-        actor = become(job.actor_id, door="export", request_id=job.correlation_id)
+        actor = actor_of_job(job, door="export")
+        require(actor, READ_PERSON)
         subject = Subject(export.email, export.object_kind, export.object_id)
         told = everything_about(subject.found(), actor)
         cipher: Any = export.data_key.cipher
