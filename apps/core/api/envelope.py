@@ -84,7 +84,15 @@ def refuse(request: HttpRequest, refusal: Refusal, *, code: str = "") -> HttpRes
 
 
 def refusal_of(failure: Exception) -> tuple[Refusal, str]:
-    """Any exception as a refusal with its code: the unforeseen is logged and keeps its secrets."""
+    """Any exception as a refusal with its code; who is not let in stands in the log."""
+    refusal, code = _refusal_of(failure)
+    if code == "UNAUTHORIZED":
+        log.warning("not let in: %s", refusal.reason)
+    return refusal, code
+
+
+def _refusal_of(failure: Exception) -> tuple[Refusal, str]:
+    """The unforeseen is logged and keeps its secrets."""
     if isinstance(failure, Refusal):
         return failure, failure.code
     if isinstance(failure, OperationalError | InterfaceError | redis.RedisError | BrokerError):
