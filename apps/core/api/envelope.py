@@ -45,11 +45,12 @@ STATUS = {
 
 
 def json_response(body: Any, status: int = 200) -> HttpResponse:
-    """An answer in JSON, never kept by a shared cache."""
+    """An answer in JSON, never kept by a cache and never taken for a page."""
     response = HttpResponse(
         orjson.dumps(body, option=orjson.OPT_UTC_Z), content_type="application/json", status=status
     )
     response["Cache-Control"] = "private, no-store"
+    response["Content-Disposition"] = 'attachment; filename="api.json"'
     return response
 
 
