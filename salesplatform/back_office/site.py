@@ -101,6 +101,7 @@ class BackOffice(UnfoldAdminSite):
         """Suggestions while somebody types."""
         return Suggestions.as_view(admin_site=self)(request)
 
+    @method_decorator(never_cache)
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:

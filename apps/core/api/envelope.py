@@ -45,11 +45,12 @@ STATUS = {
 
 
 def json_response(body: Any, status: int = 200) -> HttpResponse:
-    """An answer in JSON, never kept by a shared cache."""
+    """An answer in JSON, never kept by a cache and never taken for a page."""
     response = HttpResponse(
         orjson.dumps(body, option=orjson.OPT_UTC_Z), content_type="application/json", status=status
     )
     response["Cache-Control"] = "private, no-store"
+    response["Content-Disposition"] = 'attachment; filename="api.json"'
     return response
 
 
@@ -84,7 +85,15 @@ def refuse(request: HttpRequest, refusal: Refusal, *, code: str = "") -> HttpRes
 
 
 def refusal_of(failure: Exception) -> tuple[Refusal, str]:
-    """Any exception as a refusal with its code: the unforeseen is logged and keeps its secrets."""
+    """Any exception as a refusal with its code; who is not let in stands in the log."""
+    refusal, code = _refusal_of(failure)
+    if code == "UNAUTHORIZED":
+        log.warning("not let in: %s", refusal.reason)
+    return refusal, code
+
+
+def _refusal_of(failure: Exception) -> tuple[Refusal, str]:
+    """The unforeseen is logged and keeps its secrets."""
     if isinstance(failure, Refusal):
         return failure, failure.code
     if isinstance(failure, OperationalError | InterfaceError | redis.RedisError | BrokerError):

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0008_erasing_in_detached_months'),
+        ('core', '0009_keys_are_held_by_locks'),
     ]
 
     operations = [
