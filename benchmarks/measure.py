@@ -84,17 +84,12 @@ class Figures:
 
 @dataclass
 class Result:
-    """An operation beside the ceiling of the same minutes."""
+    """What an operation costs, and how many times the CPU of the ceiling in the same minutes."""
 
     operation: str
     figures: dict[str, float]
-    ceiling: dict[str, float]
+    ratio: float
     refused: str = ""
-
-    @property
-    def ratio(self) -> float:
-        """How many times the CPU of the ceiling."""
-        return self.figures["cpu"] / self.ceiling["cpu"] if self.ceiling else math.nan
 
 
 class Side:
@@ -176,7 +171,7 @@ class Measurement:
         return Result(
             operation.name,
             self.platform.figures.summary(),
-            self.ceiling.figures.summary(),
+            _ratio(self.platform.figures.rounds, self.ceiling.figures.rounds),
             _first(refused),
         )
 
@@ -187,6 +182,12 @@ class Measurement:
         )
         each = statistics.median(warm_up.latencies) / len(self.platform.client.connections)
         return max(FEWEST_CALLS, min(MOST_CALLS, int(1.5 / each)))
+
+
+def _ratio(rounds: Sequence[Spent], of_ceiling: Sequence[Spent]) -> float:
+    """The median of each round's CPU beside that of the ceiling's round just before it."""
+    pairs = zip(rounds, of_ceiling, strict=True)
+    return statistics.median(one.cpu / ceiling.cpu for one, ceiling in pairs)
 
 
 def _first(refused: list[tuple[int, bytes]]) -> str:

@@ -5,6 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "salesplatform.settings.local")
+# Jobs take as long as they need; nobody waits that long for a page.
+os.environ.setdefault("STATEMENT_TIMEOUT", "30")
 
 # Requests hand work to the workers: their tasks need the application with our broker.
 import salesplatform.celery  # noqa: E402, F401

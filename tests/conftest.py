@@ -11,14 +11,16 @@ import pytest
 from django.test import Client
 
 import salesplatform.celery  # noqa: F401  tasks run at once, as the test settings say
+from apps.core.accesses import access_log
 from apps.core.actors import Actor, system_actor
 from apps.core.cache import shared_cache
 from apps.core.journal import deliver
-from apps.core.models import BusinessEvent
+from apps.core.models import Access, BusinessEvent
 from apps.core.rows.totals import forget_totals
 from apps.opportunities.selectors import forget_pipelines
 from apps.territories.fields import TERRITORY_NAMES
 from apps.territories.selectors import forget_reach
+from apps.users.api.authentication import forget_tokens
 from apps.users.fields import USER_NAMES
 from apps.users.models import Role, User
 from apps.users.selectors import forget_standings
@@ -34,12 +36,16 @@ def _nothing_remembered() -> None:
         forget_totals,
         forget_reach,
         forget_standings,
+        forget_tokens,
         forget_pipelines,
         forget_uses,
     ):
         forget()
     for names in (USER_NAMES, TERRITORY_NAMES):
         names.forget()
+    # Its thread would write past the transaction of a test.
+    access_log.has_writer = False
+    access_log.begin_anew()
 
 
 @pytest.fixture
@@ -110,6 +116,17 @@ def api() -> Callable[[User], ApiClient]:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def read_so_far(db: None) -> Callable[[], list[Access]]:
+    """Writes what was read of people so far; returns the entries that it became."""
+
+    def write() -> list[Access]:
+        count = access_log.write()
+        return list(Access.objects.order_by("-sequence")[:count])[::-1]
+
+    return write
 
 
 @pytest.fixture

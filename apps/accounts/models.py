@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from apps.accounts.querysets import AccountQuerySet, ContactQuerySet
+from apps.core.accesses import personal
 from apps.core.encryption.columns import EncryptedText
 from apps.core.history import audited
 from apps.core.imports.models import ImportedFile, ImportedRow
@@ -140,6 +141,7 @@ class Account(Binnable):
         return self.name
 
 
+@personal("contacts")
 @audited("contacts", leave_out=("data_key_id", "email_key"))
 class Contact(Confidential, Binnable):
     """A person to talk to at an account. `email_key` is the blind index of the address."""

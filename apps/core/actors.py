@@ -7,7 +7,7 @@ nothing else. The resolver of reach is plugged in by the app that knows territor
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -97,14 +97,19 @@ def find_actors_with(finder: ActorFinder) -> None:
     _finder[:] = [finder]
 
 
-def become(actor_id: UUID, *, door: str, request_id: str = "") -> Actor:
+def become(
+    actor_id: UUID, *, door: str, request_id: str = "", scopes: Collection[str] | None = None
+) -> Actor:
     """The actor with this id, with today's rights: for work that goes on after the request.
 
-    Raises NotAllowed when that person may not act any more.
+    `scopes` are the permissions they have at most. Raises NotAllowed when that person may not act
+    any more.
     """
     if actor_id == SYSTEM_ID:
         return system_actor(door=door, request_id=request_id)
-    found = _finder[0](actor_id, door=door, request_id=request_id) if _finder else None
+    found = (
+        _finder[0](actor_id, door=door, request_id=request_id, scopes=scopes) if _finder else None
+    )
     if found is None:
         raise NotAllowed("The person who asked for this may not act any more.")
     return found

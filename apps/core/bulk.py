@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
-from apps.core.actors import Actor, become
+from apps.core.actors import Actor
+from apps.core.commands import acting
 from apps.core.errors import InvalidInput, Refusal
-from apps.core.jobs import Step, request_job, runs
+from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import Job
 from apps.core.rows.listing import Listing
 
@@ -72,7 +71,7 @@ class BulkOperation:
             return self.apply(ids=chosen, actor=actor, **arguments)
         # Rights and arguments are the same for all rows: refuse now what could only fail later.
         self.apply(ids=[], actor=actor, **arguments)
-        with transaction.atomic():
+        with acting(actor):
             return request_job(
                 self.kind,
                 parameters={"ids": [str(one) for one in chosen], "arguments": arguments},
@@ -86,7 +85,7 @@ class BulkOperation:
 
         def next_batch(job: Job) -> bool:
             batch = ids[job.position : job.position + BATCH]
-            actor = become(job.actor_id, door="job", request_id=job.correlation_id)
+            actor = actor_of_job(job)
             for result in self.apply(ids=batch, actor=actor, **job.parameters["arguments"]):
                 if result.refusal:
                     job.note_error({"id": str(result.id), **refusal_fields(result.refusal)})

@@ -19,6 +19,7 @@ from typing import ParamSpec, TypeVar
 from django.db import connection, transaction
 
 from apps.core.actors import Actor
+from apps.core.database import send_along
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -68,5 +69,4 @@ def acting(actor: Actor) -> Iterator[None]:
 
 
 def _tell(named: _Named) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_NAME, named)
+    send_along(_NAME, named)

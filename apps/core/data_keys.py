@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.encryption.ring import ring
-from apps.core.jobs import Step, request_job, runs
+from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import DataKey, Job
 from apps.core.permissions import MANAGE_SYSTEM, require
 
@@ -40,7 +41,7 @@ def keys_by_number() -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-@transaction.atomic
+@command
 def request_rotation(*, actor: Actor) -> Job:
     """Have every data key wrapped by the installation's key in use, while work goes on.
 
@@ -56,6 +57,7 @@ def start_rotation(job: Job, resources: ExitStack) -> Step:
     """Wrap keys anew in the order of their ids, behind the last one that was."""
 
     def next_batch(job: Job) -> bool:
+        require(actor_of_job(job), MANAGE_SYSTEM)
         wrapped = _wrap_anew(job.parameters.get("after", str(UUID(int=0))))
         if wrapped:
             job.parameters["after"] = wrapped[-1]

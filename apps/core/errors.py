@@ -89,6 +89,14 @@ class TooLarge(Refusal):
     message = "This is larger than allowed."
 
 
+class TakesTooLong(Refusal):
+    """PostgreSQL gave the question up, or waited too long for somebody else."""
+
+    code = "SERVICE_UNAVAILABLE"
+    reason = "takes_too_long"
+    message = "This takes too long. Ask for less, or try again shortly."
+
+
 class Unavailable(Refusal):
     """A part the operation needs does not answer right now."""
 

@@ -23,17 +23,20 @@ from django.db import connection, models
 from django.db.migrations.operations.base import Operation
 from django.db.models import QuerySet
 
+from apps.core.accesses import Reading, note_access
 from apps.core.actors import Actor, system_actor
 from apps.core.commands import command
 from apps.core.encryption.columns import encrypted_columns, key_column
 from apps.core.encryption.ring import Cipher
 from apps.core.identifiers import made_at
 from apps.core.models import Change
+from apps.core.partitions import detached_months_of, kept_by
 from apps.core.permissions import ERASE_PERSON, READ_AUDIT, require
 from apps.core.rows.listing import listings
 
 ModelClass = TypeVar("ModelClass", bound=type[models.Model])
 
+CHANGES = kept_by(Change)
 # Every row has them, or they are worked out from other columns.
 NOBODY_CARES_FOR = ("id", "created_at", "updated_at", "search_vector")
 # Ids are made by the application, moments by the database.
@@ -185,6 +188,9 @@ def fields_of_each(changes: Sequence[Change], actor: Actor) -> list[Fields]:
     Encrypted columns are shown in clear as long as the key of their person is there.
     """
     ciphers = _ciphers_of(changes)
+    for kind in {one.kind for one in changes}:
+        rows = {one.row_id for one in changes if one.kind == kind}
+        note_access(actor, kind, rows, Reading.HISTORY)
     return [_fields_of(one, ciphers.get(one.row_id), actor) for one in changes]
 
 
@@ -221,8 +227,8 @@ def _ciphers_of(changes: Sequence[Change]) -> dict[UUID, Cipher | None]:
 
 # The guard of the table lets nothing else through.
 _ERASE = """
-UPDATE core_change SET digest = core_digest_of_values(core_change), before = NULL, after = NULL,
-       salt = NULL, erased_at = now()
+UPDATE {table} AS t SET digest = core_digest_of_values(ROW(t.*)::core_change),
+       before = NULL, after = NULL, salt = NULL, erased_at = now()
 WHERE row_id = ANY(%s) AND kind = %s AND erased_at IS NULL AND action <> 'erased'
 RETURNING row_id
 """
@@ -237,7 +243,8 @@ FROM unnest(%s::uuid[]) AS erased(row_id)
 def erase_history_of(*, kind: str, row_ids: Collection[UUID], actor: Actor) -> int:
     """Take what people left in the history of some rows; that there was something stays provable.
 
-    Returns how many entries were erased. Raises NotAllowed.
+    Reaches the months that were detached, as long as they stand beside the table. Returns how many
+    entries were erased. Raises NotAllowed.
     """
     require(actor, ERASE_PERSON)
     with connection.cursor() as cursor:
@@ -245,8 +252,11 @@ def erase_history_of(*, kind: str, row_ids: Collection[UUID], actor: Actor) -> i
 
 
 def _erase(cursor: Any, kind: str, row_ids: Collection[UUID], actor: Actor) -> int:
-    cursor.execute(_ERASE, [list(row_ids), kind])
-    erased = [row_id for (row_id,) in cursor.fetchall()]
+    erased: list[UUID] = []
+    apart = [CHANGES.partition(month) for month in detached_months_of(CHANGES)]
+    for table in (CHANGES.table, *apart):
+        cursor.execute(_ERASE.format(table=table), [list(row_ids), kind])
+        erased += [row_id for (row_id,) in cursor.fetchall()]
     cursor.execute(
         _NOTE_ERASURE,
         [kind, actor.id, actor.door, actor.request_id, sorted(set(erased))],

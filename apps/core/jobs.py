@@ -26,7 +26,8 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, ForeignObjectRel, OuterRef
 from django.utils import timezone
 
-from apps.core.actors import Actor
+from apps.core.actors import Actor, become
+from apps.core.commands import command
 from apps.core.errors import NotFound, Refusal, RuleBroken
 from apps.core.events import event
 from apps.core.journal import publish
@@ -73,10 +74,19 @@ def request_job(
         total=total,
         actor_id=actor.id,
         actor_role=actor.role,
+        scopes=None if actor.is_system else sorted(actor.permissions),
         correlation_id=actor.request_id,
     )
     publish(JobRequested(job_id=job.pk, kind=kind), actor=actor)
     return job
+
+
+def actor_of_job(job: Job, *, door: str = "job") -> Actor:
+    """Whoever began a job, with today's rights, and none that they lacked when they began it.
+
+    Raises NotAllowed when that person may not act any more.
+    """
+    return become(job.actor_id, door=door, request_id=job.correlation_id, scopes=job.scopes)
 
 
 def job_visible_to(actor: Actor, job_id: UUID) -> Job:
@@ -87,7 +97,7 @@ def job_visible_to(actor: Actor, job_id: UUID) -> Job:
     return job
 
 
-@transaction.atomic
+@command
 def cancel_job(*, job_id: UUID, actor: Actor) -> Job:
     """Stop a job after the step at hand. Raises NotFound, RuleBroken."""
     job_visible_to(actor, job_id)

@@ -18,16 +18,22 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.database import send_along
 from apps.core.errors import NotFound, RuleBroken
 from apps.core.events import from_payload, kind_of, to_records
 from apps.core.identifiers import made_at
 from apps.core.models import BusinessEvent, EventDelivery
-from apps.core.partitions import bounds_of, detach_month, kept_by, month_of, months_of
+from apps.core.partitions import (
+    bounds_of,
+    check_over,
+    detach_month,
+    detached_months_of,
+    kept_by,
+)
 from apps.core.poke import poke
-from apps.core.retention import Due, Rows, forgets
+from apps.core.retention import Due, Months, Rows, forgets, months_over
 
 log = logging.getLogger(__name__)
 
@@ -127,19 +133,18 @@ def publish(*happened: object, actor: Actor) -> None:
         return
     names = {kind_of(event_class).name for event_class in set(map(type, happened))}
     pairs = [(name, who) for name in names for who in _listeners[name]]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _PUBLISH,
-            [
-                to_records(happened),
-                actor.id,
-                actor.door,
-                actor.request_id,
-                LANES,
-                [name for name, _ in pairs],
-                [who for _, who in pairs],
-            ],
-        )
+    send_along(
+        _PUBLISH,
+        [
+            to_records(happened),
+            actor.id,
+            actor.door,
+            actor.request_id,
+            LANES,
+            [name for name, _ in pairs],
+            [who for _, who in pairs],
+        ],
+    )
     if pairs:
         poke.after_commit()
 
@@ -331,7 +336,7 @@ def history_of(record_id: UUID) -> QuerySet[BusinessEvent]:
 
 
 _ERASE_WORDS = """
-UPDATE core_businessevent SET payload = jsonb_set(payload, '{reason}', '""')
+UPDATE {table} SET payload = jsonb_set(payload, '{{reason}}', '""')
 WHERE aggregate_id = ANY(%s) AND payload->>'reason' <> ''
 """
 
@@ -341,29 +346,20 @@ def erase_words_about(record_ids: Collection[UUID]) -> int:
 
     That something happened stays. In the transaction of whoever decided it.
     """
+    erased = 0
+    apart = [JOURNAL.partition(month) for month in detached_months_of(JOURNAL)]
     with connection.cursor() as cursor:
-        cursor.execute(_ERASE_WORDS, [list(record_ids)])
-        return int(cursor.rowcount)
-
-
-@dataclass(frozen=True)
-class _Months:
-    """Months of the journal that have been kept long enough."""
-
-    months: list[date]
-
-    def count(self) -> int:
-        return len(self.months)
-
-    def forget(self) -> int:
-        return sum(bool(detach_journal_month(month)) for month in self.months)
+        for table in (JOURNAL.table, *apart):
+            cursor.execute(_ERASE_WORDS.format(table=table), [list(record_ids)])
+            erased += cursor.rowcount
+    return erased
 
 
 @forgets("core.journal", "Months of the journal; they are detached, not dropped", days=None)
 def old_months(before: datetime) -> Due:
     """Months that are over and of which nobody has anything to hear any more."""
-    over = [month for month in months_of(JOURNAL) if month_of(month, later=1) <= before.date()]
-    return _Months([month for month in over if not _is_waited_for(month)])
+    over = [month for month in months_over(JOURNAL, before) if not _is_waited_for(month)]
+    return Months(over, detach_journal_month)
 
 
 @transaction.atomic
@@ -372,10 +368,7 @@ def detach_journal_month(month: date) -> str:
 
     Returns the table. Raises NotFound, RuleBroken.
     """
-    if month not in months_of(JOURNAL):
-        raise NotFound(f"The journal has no month {month:%Y-%m}.", reason="month_not_found")
-    if month_of(month, later=1) > timezone.now().date():
-        raise RuleBroken("The month is not over.", reason="month_not_over")
+    check_over(JOURNAL, month)
     if _is_waited_for(month):
         raise RuleBroken(
             "Somebody has still to hear events of that month.", reason="month_waited_for"

@@ -1,5 +1,8 @@
 """Whole rows as they stand: read, locked, written by statements that are worked out once.
 
+Nobody waits for a write: it reaches the server with the next statement of its transaction, or with
+`COMMIT`, and what it violates is raised there.
+
 The ORM compiles every statement anew, which for a wide row costs more than it takes PostgreSQL to
 carry it out. Here the columns of a model are worked out once.
 """
@@ -15,6 +18,7 @@ from uuid import UUID
 import orjson
 from django.db import connection, models
 
+from apps.core.database import send_along
 from apps.core.encryption.columns import EncryptedColumn, key_column
 
 # From here on COPY is faster than one INSERT.
@@ -47,16 +51,14 @@ def insert_rows(model: type[models.Model], rows: Sequence[models.Model]) -> None
     if not rows:
         return
     keys = _fresh_keys(model, rows)
+    if len(rows) < WORTH_COPYING:
+        for some in (keys, rows):
+            if some:
+                send_along(*_insertion(some))
+        return
     with connection.cursor() as cursor:
-        if len(rows) >= WORTH_COPYING:
-            _copy(cursor, keys)
-            _copy(cursor, rows)
-            return
-        sql, values = _insertion(rows)
-        if keys:
-            before, key_values = _insertion(keys)
-            sql, values = f"WITH keys AS ({before}) {sql}", key_values + values
-        cursor.execute(sql, values)
+        _copy(cursor, keys)
+        _copy(cursor, rows)
 
 
 def _insertion(rows: Sequence[models.Model]) -> tuple[str, list[Any]]:
@@ -166,22 +168,21 @@ def update_rows(rows: Sequence[models.Model], names: Iterable[str]) -> None:
         for field in (model._meta.pk, *fields)
     ]
     table = f'"{model._meta.db_table}"'
-    with connection.cursor() as cursor:
-        if len(rows) == 1:
-            setting = ", ".join(f"{one} = %s" for one in columns)
-            (key,), *others = values
-            cursor.execute(
-                f"UPDATE {table} SET {setting} WHERE id = %s",
-                [*(value for (value,) in others), key],
-            )
-            return
-        setting = ", ".join(f"{one} = v.{one}" for one in columns)
-        arrays = ", ".join(f"%s::{one.db_type(connection)}[]" for one in (model._meta.pk, *fields))
-        cursor.execute(
-            f"UPDATE {table} AS t SET {setting} "
-            f"FROM unnest({arrays}) AS v(id, {', '.join(columns)}) WHERE t.id = v.id",
-            values,
+    if len(rows) == 1:
+        setting = ", ".join(f"{one} = %s" for one in columns)
+        (key,), *others = values
+        send_along(
+            f"UPDATE {table} SET {setting} WHERE id = %s",
+            [*(value for (value,) in others), key],
         )
+        return
+    setting = ", ".join(f"{one} = v.{one}" for one in columns)
+    arrays = ", ".join(f"%s::{one.db_type(connection)}[]" for one in (model._meta.pk, *fields))
+    send_along(
+        f"UPDATE {table} AS t SET {setting} "
+        f"FROM unnest({arrays}) AS v(id, {', '.join(columns)}) WHERE t.id = v.id",
+        values,
+    )
 
 
 def _stored(field: Any, row: models.Model) -> Any:

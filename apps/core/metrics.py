@@ -11,3 +11,9 @@ partition_troubles = Gauge(
     "Months that are missing, and tables with rows that wait for theirs",
     multiprocess_mode="mostrecent",
 )
+accesses_written = Counter("salesplatform_accesses_written", "Entries of the access log written")
+accesses_waiting = Gauge(
+    "salesplatform_accesses_waiting",
+    "Entries of the access log that wait to be written",
+    multiprocess_mode="livesum",
+)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Callable
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from apps.core.accesses import one_request
 from apps.core.api.envelope import answer_exception
+
+log = logging.getLogger(__name__)
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -31,7 +36,8 @@ class RequestIdentity:
         request.META["REMOTE_ADDR"] = _address(request)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        response = self.get_response(request)
+        with one_request():
+            response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
 
@@ -55,8 +61,10 @@ class FailureEnvelope:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, failure: Exception) -> HttpResponse | None:
-        """Answer for the API; leave pages to Django."""
+        """Answer for the API; leave pages to Django, and note whom they are closed to."""
         if request.path.startswith("/admin"):
+            if isinstance(failure, PermissionDenied):
+                log.warning("a page is closed: %s", request.path)
             return None
         return answer_exception(request, failure)
 

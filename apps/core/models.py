@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.serializers.json import DjangoJSONEncoder
@@ -12,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.core.accesses import Reading
 from apps.core.encryption.ring import Cipher, fresh_key, ring
 from apps.core.identifiers import new_id
 from apps.core.money import CurrencyField
@@ -233,7 +235,8 @@ class Job(Record):
     """Long work that somebody asked for: it shows progress, survives a restart, can be cancelled.
 
     `position` is how far it has come, saved in the transaction of each step, so a job that is
-    killed goes on exactly where it was.
+    killed goes on exactly where it was. `scopes` are the permissions with which it was asked for:
+    it never has more, whatever the role holds. Jobs of the platform itself have none.
     """
 
     class Status(models.TextChoices):
@@ -249,6 +252,7 @@ class Job(Record):
     status = models.CharField(max_length=30, choices=Status, default=Status.PENDING)
     actor_id = models.UUIDField()
     actor_role = models.CharField(max_length=30)
+    scopes = ArrayField(models.CharField(max_length=100), null=True, blank=True, editable=False)
     correlation_id = models.CharField(max_length=128, blank=True)
     parameters = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     position = models.BigIntegerField(default=0)
@@ -305,19 +309,20 @@ class Job(Record):
 
 
 class IdempotencyKey(models.Model):
-    """A POST that was claimed under a client's key, and how it ended.
+    """How a POST under a client's key ended.
 
-    Bodies hold personal data, so only the status and the id of what was made are kept, and the
-    answer is rendered again. A refusal is kept as it was told: it names fields, not values.
+    Bodies hold personal data, so what is kept is a receipt: ids, statuses and numbers. A refusal is
+    kept as it was told: it names fields, not values.
     """
+
+    ONCE = "idempotency_key_once"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     actor_id = models.UUIDField()
     key = models.CharField(max_length=200)
     request_digest = models.CharField(max_length=64)
-    claimed_until = models.DateTimeField()
-    status = models.SmallIntegerField(null=True)
-    answer = models.JSONField(null=True, encoder=DjangoJSONEncoder)
+    status = models.SmallIntegerField()
+    answer = models.JSONField(encoder=DjangoJSONEncoder)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -394,6 +399,45 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.row_id} {self.action} #{self.sequence}"
+
+
+class TransactionNumber(models.Func):
+    """The number of the transaction that writes a row."""
+
+    template = "pg_current_xact_id()::text::bigint"
+    output_field = models.BigIntegerField()
+
+
+@by_month("read_at")
+class Access(models.Model):
+    """Rows about people that somebody was shown in one request: the access log. Never altered.
+
+    `kind` is what the rows are, `request_id` is that of the request in the process's logs.
+    """
+
+    sequence = models.BigAutoField(primary_key=True)
+    read_at = models.DateTimeField()
+    actor_id = models.UUIDField()
+    door = models.CharField(max_length=20)
+    request_id = models.CharField(max_length=128)
+    kind = models.CharField(max_length=50)
+    reading = models.CharField(
+        max_length=10, choices=[(one.value, one.value.capitalize()) for one in Reading]
+    )
+    row_ids = ArrayField(models.UUIDField())
+    transaction_number = models.BigIntegerField(editable=False, db_default=TransactionNumber())
+
+    class Meta:
+        verbose_name_plural = "accesses"
+        indexes = [
+            models.Index(fields=["actor_id", "sequence"], name="access_by_actor"),
+            BrinIndex(
+                fields=["transaction_number", "read_at"], name="access_by_time", autosummarize=True
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.reading} #{self.sequence}"
 
 
 class Seal(models.Model):

@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 from django.db import connection, models, transaction
 from django.db.migrations.operations.base import Operation
 
+from apps.core.errors import NotFound, RuleBroken
+
 MONTHS_AHEAD = 3
 # Whoever waits for a lock has everybody else wait behind it.
 _PATIENCE = "SET LOCAL lock_timeout = '5s'"
@@ -132,16 +134,51 @@ def months_of(kept: ByMonth) -> list[date]:
             " WHERE inhparent = %s::regclass AND relname <> %s ORDER BY relname",
             [kept.table, kept.default],
         )
-        return [date(int(name[-7:-3]), int(name[-2:]), 1) for (name,) in cursor.fetchall()]
+        return [_month_in(name) for (name,) in cursor.fetchall()]
 
 
 @transaction.atomic
 def detach_month(kept: ByMonth, month: date) -> str:
-    """Take a month out of its table; returns the table in which its rows stay as they are."""
+    """Take a month out of its table; returns the table in which its rows stay as they are.
+
+    What guards the rows goes on guarding them.
+    """
     name = kept.partition(month)
     with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger"
+            " WHERE tgrelid = %s::regclass AND NOT tgisinternal ORDER BY tgname",
+            [name],
+        )
+        guards = [guard for (guard,) in cursor.fetchall()]
         cursor.execute(f"{_PATIENCE}; ALTER TABLE {kept.table} DETACH PARTITION {name}")
+        for guard in guards:
+            cursor.execute(guard)
     return name
+
+
+def check_over(kept: ByMonth, month: date) -> None:
+    """Whether a month is there and nothing is added to it any more. Raises NotFound, RuleBroken."""
+    if month not in months_of(kept):
+        raise NotFound(f"{kept.table} has no month {month:%Y-%m}.", reason="month_not_found")
+    if month_of(month, later=1) > datetime.now(UTC).date():
+        raise RuleBroken("The month is not over.", reason="month_not_over")
+
+
+def detached_months_of(kept: ByMonth) -> list[date]:
+    """The months that were taken out of a table and still stand beside it, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND NOT relispartition"
+            " AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = %s::regclass)"
+            " AND relname ~ %s ORDER BY relname",
+            [kept.table, rf"^{kept.table}_\d{{4}}_\d{{2}}$"],
+        )
+        return [_month_in(name) for (name,) in cursor.fetchall()]
+
+
+def _month_in(partition: str) -> date:
+    return date(int(partition[-7:-3]), int(partition[-2:]), 1)
 
 
 def troubles() -> list[str]:

@@ -6,6 +6,7 @@ operations edit live in `users`. Names follow the source: `opportunity:read`.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from apps.core.errors import NotAllowed
 
 if TYPE_CHECKING:
     from apps.core.actors import Actor
+
+log = logging.getLogger(__name__)
 
 ADMIN = "admin"
 SALES_MANAGER = "sales_manager"
@@ -56,6 +59,7 @@ def declared() -> tuple[Permission, ...]:
 def require(actor: Actor, permission: str) -> None:
     """Refuse the operation unless the actor holds the permission. Raises NotAllowed."""
     if not actor.may(permission):
+        log.warning("%s may not %s, asked through %s", actor.id, permission, actor.door)
         raise NotAllowed(
             f"This needs the permission {permission}.",
             reason="permission_missing",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import cached_property
 
 import redis
 from django.conf import settings
@@ -20,17 +21,23 @@ class Poke:
     """Tells a waiting deliverer that there is something to do. Losing a poke costs a second."""
 
     def __init__(self) -> None:
-        self._client: redis.Redis | None = None
         self._quiet_until = 0.0
 
-    @property
-    def client(self) -> redis.Redis:
-        """The connection, made when first needed."""
-        if self._client is None:
-            self._client = redis.Redis.from_url(
-                settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=0.2
-            )
-        return self._client
+    @cached_property
+    def _heralds(self) -> redis.ConnectionPool:
+        """Connections on which Valkey answers nothing, so that nobody waits for it."""
+        return redis.ConnectionPool.from_url(
+            settings.REDIS_URL,
+            socket_timeout=1,
+            socket_connect_timeout=0.2,
+            redis_connect_func=_ask_for_no_replies,
+        )
+
+    @cached_property
+    def _listener(self) -> redis.Redis:
+        return redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=0.2
+        )
 
     def after_commit(self) -> None:
         """Nudge once the running transaction is committed, however many events it publishes."""
@@ -43,7 +50,11 @@ class Poke:
         if time.monotonic() < self._quiet_until:
             return
         try:
-            self.client.publish(CHANNEL, b"")
+            herald = self._heralds.get_connection()
+            try:
+                herald.send_command("PUBLISH", CHANNEL, b"")
+            finally:
+                self._heralds.release(herald)
         except redis.RedisError:
             self._quiet_until = time.monotonic() + SILENCE
             log.warning("Valkey does not answer; events are delivered by the poll")
@@ -51,12 +62,17 @@ class Poke:
     def wait(self, seconds: float) -> None:
         """Sleep until nudged, at most this long."""
         try:
-            with self.client.pubsub(ignore_subscribe_messages=True) as subscription:
+            with self._listener.pubsub(ignore_subscribe_messages=True) as subscription:
                 subscription.subscribe(CHANNEL)
                 subscription.get_message(timeout=0.2)
                 subscription.get_message(timeout=seconds)
         except redis.RedisError:
             time.sleep(seconds)
+
+
+def _ask_for_no_replies(connection: redis.Connection) -> None:
+    connection.on_connect()
+    connection.send_command("CLIENT", "REPLY", "OFF")
 
 
 poke = Poke()

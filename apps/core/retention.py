@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Protocol
 
@@ -23,8 +23,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.models import RetentionRule
+from apps.core.partitions import ByMonth, month_of, months_of
 from apps.core.permissions import MANAGE_SYSTEM, require
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,27 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Months:
+    """Months of a table that have been kept long enough: detached one by one, never dropped."""
+
+    due: Sequence[date]
+    detach: Callable[[date], str]
+
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.due)
+
+    def forget(self) -> int:
+        """Detach them; returns how many they were."""
+        return sum(bool(self.detach(month)) for month in self.due)
+
+
+def months_over(kept: ByMonth, before: datetime) -> list[date]:
+    """The months of a table that were over by a moment, oldest first."""
+    return [month for month in months_of(kept) if month_of(month, later=1) <= before.date()]
+
+
+@dataclass(frozen=True)
 class Kept:
     """Something that is kept for a time. `days` is how long out of the box."""
 
@@ -117,7 +140,7 @@ def days_kept() -> dict[str, int | None]:
     return days
 
 
-@transaction.atomic
+@command
 def keep_for(*, name: str, days: int | None, actor: Actor) -> RetentionRule:
     """Keep something for so many days from now on, or for good. Raises NotAllowed, NotFound,
     InvalidInput.

@@ -12,22 +12,40 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 from hashlib import sha256
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from django.db import connection, transaction
 from django.db.models import Max
 
-from apps.core.models import Change, Seal
-from apps.core.partitions import ByMonth, bounds_of, kept_by, months_of
+from apps.core.errors import RuleBroken
+from apps.core.history import CHANGES
+from apps.core.models import Access, Seal
+from apps.core.partitions import (
+    ByMonth,
+    bounds_of,
+    check_over,
+    detach_month,
+    detached_months_of,
+    kept_by,
+    months_of,
+)
+from apps.core.retention import Due, Months, forgets, months_over
 
 log = logging.getLogger(__name__)
+
+ACCESSES = kept_by(Access)
 
 
 @dataclass(frozen=True)
 class Sealed:
-    """A table by month whose rows are sealed. `doubtful` is SQL of rows that can't be genuine."""
+    """A table by month whose rows are sealed.
+
+    `doubtful` is SQL of rows `t` that can't be genuine; `{everything}` stands for the whole table,
+    detached months included.
+    """
 
     kept: ByMonth
     digest: str
@@ -38,15 +56,25 @@ class Sealed:
         """The table's name."""
         return self.kept.table
 
+    @property
+    def everything(self) -> str:
+        """SQL of the whole table, with the months that stand beside it."""
+        apart = [self.kept.partition(month) for month in detached_months_of(self.kept)]
+        rows = " UNION ALL ".join(f"SELECT * FROM {name}" for name in (self.table, *apart))
+        return f"({rows})"
+
 
 # The values of an erased row are gone, its digest stays, and an entry tells of the erasure.
 _DOUBTFUL_ERASURE = """
 (t.erased_at IS NULL) <> (t.digest IS NULL) OR (t.erased_at IS NOT NULL AND (
     t.before IS NOT NULL OR t.after IS NOT NULL OR t.salt IS NOT NULL OR NOT EXISTS (
-        SELECT FROM core_change told
+        SELECT FROM {everything} AS told
         WHERE told.row_id = t.row_id AND told.kind = t.kind AND told.action = 'erased')))
 """
-SEALED = (Sealed(kept_by(Change), "core_digest_of_change", _DOUBTFUL_ERASURE),)
+SEALED = (
+    Sealed(CHANGES, "core_digest_of_change", _DOUBTFUL_ERASURE),
+    Sealed(ACCESSES, "core_digest_of_access"),
+)
 
 
 @dataclass(frozen=True)
@@ -167,18 +195,19 @@ def breaks() -> Iterator[Break]:
 
 
 def detached_months() -> list[tuple[str, date]]:
-    """Sealed months that were taken out of their table, which nobody verifies."""
+    """Sealed months that were taken away altogether, which nobody verifies."""
     return [
         (sealed.table, month)
         for sealed in SEALED
-        for month in _sealed_months(sealed)
-        if month not in months_of(sealed.kept) and month not in _months_with_rows(sealed)
+        for month in sorted(_sealed_months(sealed) - {*_months(sealed)})
     ]
 
 
 def _months(sealed: Sealed) -> list[date]:
-    there = {*months_of(sealed.kept), *_months_with_rows(sealed)}
-    return sorted(there & {*_sealed_months(sealed), *_months_with_rows(sealed)})
+    """The months that can be verified, in their table or detached and still beside it."""
+    with_rows = _months_with_rows(sealed)
+    there = {*months_of(sealed.kept), *detached_months_of(sealed.kept), *with_rows}
+    return sorted(there & {*_sealed_months(sealed), *with_rows})
 
 
 def _sealed_months(sealed: Sealed) -> set[date]:
@@ -202,8 +231,8 @@ SELECT number, within, count(*), sha256(string_agg(digest, '' ORDER BY sequence)
        bool_or(doubtful)
 FROM (
     SELECT place AS number, coalesce(t.transaction_number < (%s::bigint[])[place], FALSE) AS within,
-           t.sequence, {digest}(t) AS digest, {doubtful} AS doubtful
-    FROM {table} t, width_bucket(t.transaction_number, %s::bigint[]) AS place
+           t.sequence, {digest}({row}) AS digest, {doubtful} AS doubtful
+    FROM {rows} t, width_bucket(t.transaction_number, %s::bigint[]) AS place
     WHERE t.{moment} >= %s AND t.{moment} < %s AND t.transaction_number < %s
 ) AS found GROUP BY number, within ORDER BY number, within DESC
 """
@@ -213,11 +242,10 @@ def _first_break(sealed: Sealed, month: date) -> Break | None:
     seals = list(Seal.objects.filter(table=sealed.table, month=month).order_by("number"))
     if not seals:
         return Break(sealed.table, month, 0, "rows that nobody sealed")
-    for number, (previous, seal) in enumerate(pairwise([None, *seals]), start=1):
-        if seal is None or seal.number != number:
-            return Break(sealed.table, month, number, "the seal itself is missing")
-        if bytes(seal.chain) != _chained(seal, previous):
-            return Break(sealed.table, month, number, "the seal itself was altered")
+    if found_in_chain := _break_in_chain(seals):
+        return found_in_chain
+    if month in detached_months_of(sealed.kept) and month in _months_with_rows(sealed):
+        return Break(sealed.table, month, seals[-1].number, "rows were put in after it")
     found = _found(sealed, month, seals)
     if (0, False) in found:
         return Break(sealed.table, month, 1, "rows were put in before it")
@@ -227,18 +255,31 @@ def _first_break(sealed: Sealed, month: date) -> Break | None:
     return None
 
 
+def _break_in_chain(seals: Sequence[Seal]) -> Break | None:
+    """The first seal of a month that is missing or not tied to the one before it."""
+    for number, (previous, seal) in enumerate(pairwise([None, *seals]), start=1):
+        if seal is None or seal.number != number:
+            return Break(seals[0].table, seals[0].month, number, "the seal itself is missing")
+        if bytes(seal.chain) != _chained(seal, previous):
+            return Break(seal.table, seal.month, number, "the seal itself was altered")
+    return None
+
+
 _Found = dict[tuple[int, bool], tuple[int, bytes, bool]]
 
 
 def _found(sealed: Sealed, month: date, seals: Sequence[Seal]) -> _Found:
     """What is there, by the number of the seal and whether it covers it."""
+    is_apart = month in detached_months_of(sealed.kept)
     with connection.cursor() as cursor:
         cursor.execute(
             _FOUND.format(
-                table=sealed.table,
+                rows=sealed.kept.partition(month) if is_apart else sealed.table,
+                # What was detached has lost the type of its table.
+                row=f"ROW(t.*)::{sealed.table}" if is_apart else "t",
                 moment=sealed.kept.column,
                 digest=sealed.digest,
-                doubtful=sealed.doubtful,
+                doubtful=sealed.doubtful.format(everything=sealed.everything),
             ),
             [
                 [seal.until_transaction for seal in seals],
@@ -265,3 +306,49 @@ def _trouble(seal: Seal, found: _Found) -> str:
     if (seal.number, False) in found:
         return "rows were put in after it"
     return ""
+
+
+# --- Detaching ----------------------------------------------------------------------------------
+
+
+@forgets("core.changes", "Months of the change history; they are detached, not dropped", days=None)
+def old_changes(before: datetime) -> Due:
+    """Months of the change history that are over and sealed."""
+    return _old_months(CHANGES, before)
+
+
+@forgets("core.accesses", "Months of the access log; they are detached, not dropped", days=None)
+def old_accesses(before: datetime) -> Due:
+    """Months of the access log that are over and sealed."""
+    return _old_months(ACCESSES, before)
+
+
+def _old_months(kept: ByMonth, before: datetime) -> Due:
+    due = takewhile(lambda month: not _is_unsealed(kept, month), months_over(kept, before))
+    return Months(list(due), partial(detach_sealed_month, kept))
+
+
+@transaction.atomic
+def detach_sealed_month(kept: ByMonth, month: date) -> str:
+    """Take a sealed month out of its table, the oldest first, so that what tells of an erasure
+    stays at least as long as what was erased. Beside its table it can be verified as before.
+
+    Returns the table in which it stays. Raises NotFound, RuleBroken.
+    """
+    check_over(kept, month)
+    if month != months_of(kept)[0]:
+        raise RuleBroken("An older month is still there.", reason="month_not_oldest")
+    if _is_unsealed(kept, month):
+        raise RuleBroken("The month is not sealed yet.", reason="month_not_sealed")
+    return detach_month(kept, month)
+
+
+def _is_unsealed(kept: ByMonth, month: date) -> bool:
+    """Whether a month holds rows that no seal covers."""
+    (sealed,) = (one for one in SEALED if one.kept == kept)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT EXISTS (SELECT FROM {kept.partition(month)} WHERE transaction_number >= %s)",
+            [_sealed_until(sealed)],
+        )
+        return bool(cursor.fetchone()[0])

@@ -7,6 +7,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
+from apps.core.access_log import index_months_that_are_over
 from apps.core.jobs import run_job, stalled_jobs
 from apps.core.metrics import partition_troubles
 from apps.core.partitions import prepare_months, troubles
@@ -31,6 +32,7 @@ def resume_stalled_jobs() -> None:
 def make_months_ahead() -> None:
     """Give the tables that are kept by month their next months, and tell what is not in order."""
     prepare_months()
+    index_months_that_are_over()
     partition_troubles.set(len(troubles()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.utils.timezone import localtime
 
 from apps.core.history import audited
 from apps.core.identifiers import new_id
@@ -91,7 +92,7 @@ class ForecastSnapshot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Forecast of {self.period}, {self.taken_at:%Y-%m-%d %H:%M}"
+        return f"Forecast of {self.period}, {localtime(self.taken_at):%Y-%m-%d %H:%M}"
 
 
 class ForecastLine(models.Model):

@@ -10,14 +10,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Sum
 
 from apps.core.money import ZERO
 from apps.core.periods import Period, organisation_day, parse_period
 from apps.core.permissions import ADMIN, SALES_MANAGER, SALES_REP
 from apps.forecasts.models import ForecastSnapshot
 from apps.forecasts.rules import Node, open_periods
-from apps.opportunities.models import Opportunity
 from apps.opportunities.rules import Category
 
 _WHO_SELLS = (ADMIN, SALES_MANAGER, SALES_REP)
@@ -76,17 +74,18 @@ def current_pipeline(*, node: Node, period: Period, currency: str) -> Decimal:
 
     Deals in other currencies and those omitted from forecasts are left out.
     """
-    deals = (
-        Opportunity.objects.open()
-        .filter(
-            expected_close_date__range=(period.starts_on, period.ends_on),
-            currency=currency,
+    column = "territory_id" if node.territory_id else "owner_id"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PIPELINE.format(column=column),
+            [node.id, period.starts_on, period.ends_on, currency, Category.OMITTED],
         )
-        .exclude(forecast_category=Category.OMITTED)
-    )
-    if node.territory_id:
-        deals = deals.filter(territory_id=node.territory_id)
-    else:
-        deals = deals.filter(owner_id=node.user_id)
-    total: Decimal | None = deals.aggregate(total=Sum("amount"))["total"]
+        (total,) = cursor.fetchone()
     return ZERO if total is None else total
+
+
+_PIPELINE = """
+SELECT sum(amount) FROM opportunities_opportunity
+WHERE {column} = %s AND deleted_at IS NULL AND kind = 'open'
+  AND expected_close_date BETWEEN %s AND %s AND currency = %s AND forecast_category <> %s
+"""

@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from apps.core.accesses import personal
 from apps.core.contact_points import email_domain
 from apps.core.encryption.columns import EncryptedJSON, EncryptedText
 from apps.core.history import audited
@@ -27,6 +28,7 @@ LIVE = Q(deleted_at=None, merged_into=None)
 _ASKED_FOR = ("score", "status", "merged_into")
 
 
+@personal("leads")
 @audited("leads", leave_out=("data_key_id", "email_key", "phone_key", "company_key", "version"))
 class Lead(Confidential, Binnable):
     """Somebody who showed interest (sales-system-architecture, Lead Schema).

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Self
-from uuid import UUID
 
-from django.db.models import Count
 from django.utils import timezone
 
 from apps.core.querysets import ScopedQuerySet
@@ -41,13 +39,3 @@ class LeadQuerySet(ScopedQuerySet):
     def older_than(self, *, days: int) -> Self:
         """Those captured more than so many days ago."""
         return self.filter(created_at__lt=timezone.now() - timedelta(days=days))
-
-    def open_counts(self, user_ids: Iterable[UUID]) -> dict[UUID, int]:
-        """How many open leads each of these people has; people without any are left out."""
-        rows = (
-            self.open()
-            .filter(owner_id__any=list(user_ids))
-            .values("owner_id")
-            .annotate(count=Count("pk"))
-        )
-        return {row["owner_id"]: row["count"] for row in rows}

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
+from django.utils.timezone import localtime
 
 from apps.core.encryption.columns import EncryptedText
 from apps.core.history import audited
@@ -61,7 +62,7 @@ class Erasure(Record):
     events = models.IntegerField()
 
     def __str__(self) -> str:
-        return f"{self.created_at:%Y-%m-%d} {self.reason}"
+        return f"{localtime(self.created_at):%Y-%m-%d} {self.reason}"
 
     @property
     def row_count(self) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.postgres.forms import SimpleArrayField
-from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -24,6 +23,7 @@ from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.lists import ChoiceOf
 from apps.core.admin.operations import Operation, OperationForm, choice, day, picker
 from apps.core.admin.service_forms import ServiceForm
+from apps.core.periods import organisation_today
 from apps.territories.models import Absence, AssignmentPeriod, Territory, TerritoryMember
 from apps.territories.permissions import READ_TERRITORY, WRITE_TERRITORY
 from apps.territories.services.people import (
@@ -80,7 +80,7 @@ class EndForm(OperationForm):
         """The members of the territory."""
         if self.row is None:
             return
-        today = timezone.localdate()
+        today = organisation_today()
         members = self.row.members.select_related("user")
         self.fields["member_id"].choices = [  # type: ignore[attr-defined]
             (str(one.pk), f"{one.user} · {show.words(one.role)} since {one.valid_from}")

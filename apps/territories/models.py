@@ -32,7 +32,7 @@ class TerritoryQuerySet(models.QuerySet):
         return self.filter(is_active=True)
 
 
-@audited("territories", leave_out=("rotation",))
+@audited("territories")
 class Territory(Record):
     """A slice of the market. All rules that are given must hold; empty ones don't narrow.
 
@@ -81,8 +81,6 @@ class Territory(Record):
         blank=True,
         help_text="Names or domains of companies.",
     )
-    rotation = models.BigIntegerField(default=0, editable=False)
-
     objects: ClassVar = TerritoryQuerySet.as_manager()
 
     class Meta:
@@ -114,6 +112,18 @@ class Territory(Record):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Turn(models.Model):
+    """How much work a territory that shares it out has given away. Its row is locked meanwhile."""
+
+    territory = models.OneToOneField(
+        Territory, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    taken = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.taken} in {self.territory_id}"
 
 
 @audited("territory_members")

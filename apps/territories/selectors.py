@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.db import connection
 
 from apps.core.actors import EVERYTHING, Actor, Reach
 from apps.core.cache import shared_cache
-from apps.core.errors import NotFound
+from apps.core.errors import InvalidInput, NotFound
 from apps.core.periods import organisation_today
 from apps.core.permissions import (
     ADMIN,
@@ -24,6 +24,7 @@ from apps.core.permissions import (
     require,
 )
 from apps.core.rows.listing import Listing
+from apps.territories.errors import TerritoryInactive
 from apps.territories.models import Territory
 from apps.territories.permissions import ASSIGN_TERRITORY
 from apps.territories.rules import Atlas, Candidate, Criteria, TerritoryRule, folded
@@ -118,9 +119,10 @@ def make_reach_stale() -> None:
 
 
 def forget_reach() -> None:
-    """Resolve reach and rules anew in this process."""
+    """Resolve reach, rules and staff anew in this process."""
     _reaches.clear()
     _atlas.clear()
+    _staffs.clear()
 
 
 _atlas: TTLCache[object, Atlas] = TTLCache(1, NOTICED_WITHIN_SECONDS)
@@ -179,13 +181,14 @@ class Staff:
     """Who works a territory, and how work is handed out there."""
 
     territory_id: UUID
+    is_active: bool
     assignment: str
     owner_id: UUID | None
     candidates: tuple[Candidate, ...]
 
 
 _STAFF = """
-SELECT t.id, t.assignment, CASE WHEN o.is_active THEN t.owner_id END,
+SELECT t.id, t.is_active, t.assignment, CASE WHEN o.is_active THEN t.owner_id END,
        m.user_id, m.capacity,
        EXISTS (SELECT FROM territories_absence a WHERE a.user_id = m.user_id
                AND a.starts_on <= %(today)s AND a.ends_on >= %(today)s)
@@ -195,24 +198,45 @@ LEFT JOIN (territories_territorymember m
            JOIN users_user u ON u.id = m.user_id AND u.is_active)
        ON m.territory_id = t.id AND m.role = 'rep' AND t.assignment <> 'owner'
       AND m.valid_from <= %(today)s AND (m.valid_until IS NULL OR m.valid_until >= %(today)s)
-WHERE t.id = ANY(%(territories)s)
 ORDER BY t.id, m.user_id
 """
 
+_staffs: TTLCache[date, dict[UUID, Staff]] = TTLCache(1, NOTICED_WITHIN_SECONDS)
 
-def staff_of(territory_ids: Sequence[UUID], *, today: date) -> dict[UUID, Staff]:
+
+def staff_of(territory_ids: Iterable[UUID], *, today: date) -> dict[UUID, Staff]:
     """Who works each territory on a day; members appear only where work is shared out."""
+    wanted = set(territory_ids)
+    staffs = _all_staffs(today)
+    if not staffs.keys() >= wanted:
+        _staffs.clear()
+        staffs = _all_staffs(today)
+    return {one: staffs[one] for one in sorted(wanted) if one in staffs}
+
+
+@cached(_staffs)
+def _all_staffs(today: date) -> dict[UUID, Staff]:
     with connection.cursor() as cursor:
-        cursor.execute(_STAFF, {"today": today, "territories": list(territory_ids)})
+        cursor.execute(_STAFF, {"today": today})
         rows = cursor.fetchall()
     found: dict[UUID, Staff] = {}
-    for territory_id, assignment, owner_id, user_id, capacity, is_away in rows:
-        staff = found.get(territory_id) or Staff(territory_id, assignment, owner_id, ())
+    for territory_id, is_active, assignment, owner_id, user_id, capacity, is_away in rows:
+        staff = found.get(territory_id) or Staff(territory_id, is_active, assignment, owner_id, ())
         if user_id is not None:
             candidate = Candidate(user_id, capacity=capacity, is_away=is_away)
-            staff = Staff(territory_id, assignment, owner_id, (*staff.candidates, candidate))
+            staff = replace(staff, candidates=(*staff.candidates, candidate))
         found[territory_id] = staff
     return found
+
+
+def check_active_territory(territory_id: UUID, actor: Actor) -> None:
+    """Raises InvalidInput for a territory out of reach, TerritoryInactive for one switched off."""
+    is_within = actor.reach.everything or territory_id in actor.reach.territory_ids
+    staffs = staff_of([territory_id], today=organisation_today()) if is_within else {}
+    if territory_id not in staffs:
+        raise InvalidInput.field("territory_id", "There is no such territory within your reach.")
+    if not staffs[territory_id].is_active:
+        raise TerritoryInactive
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Gives pages the actor behind the session, and ends sessions in time."""
+"""Gives pages the actor behind the session and their time zone, and ends sessions in time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from apps.core.actors import Actor
+from apps.users.rules.time_zones import zone_for
 from apps.users.selectors import actor_for
 
 
@@ -49,3 +51,19 @@ class ActorOfSession:
             door="back_office",
             request_id=request.request_id,  # type: ignore[attr-defined]
         )
+
+
+class TimeZoneOfReader:
+    """Lets the back office show and take moments in the time zone of whoever is signed in, else in
+    the organisation's. Every other door speaks UTC.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith("/admin"):
+            return self.get_response(request)
+        name = getattr(request.user, "time_zone", "")
+        with timezone.override(zone_for(name, otherwise=settings.ORGANISATION_TIME_ZONE)):
+            return self.get_response(request)

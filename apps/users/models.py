@@ -8,7 +8,10 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.timezone import localtime
 
+from apps.core.actors import system_actor
+from apps.core.commands import acting
 from apps.core.history import audited
 from apps.core.models import Record
 from apps.core.permissions import ADMIN, INTEGRATION, READ_ONLY, SALES_MANAGER, SALES_REP
@@ -44,7 +47,8 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
         """The first admin of an empty system (`manage.py createsuperuser`)."""
         user = self.model(email=email, role=Role.ADMIN, **fields)
         user.set_password(password)
-        user.save()
+        with acting(system_actor(door="command")):
+            user.save()
         return user
 
 
@@ -58,7 +62,11 @@ class User(AbstractBaseUser, PermissionsMixin, Record):
     manager = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reports"
     )
-    time_zone = models.CharField(max_length=60, default="UTC")
+    time_zone = models.CharField(
+        max_length=60,
+        blank=True,
+        help_text="Where pages show moments, such as Europe/Berlin; the organisation's, if empty.",
+    )
     is_active = models.BooleanField(default=True)
     all_territories = models.BooleanField(
         default=False,
@@ -204,7 +212,7 @@ class SignIn(Record):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} since {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.user_id} since {localtime(self.created_at):%Y-%m-%d %H:%M}"
 
 
 class FailedSignIns(models.Model):

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.databases import ROOT, BenchDatabase, fingerprint
-from benchmarks.filling import columns
+from benchmarks.filling.columns import COLUMNS
 from benchmarks.filling.market import PASSWORD, Market
 from benchmarks.filling.rows import DAY, YEARS, Company
 
@@ -56,14 +56,17 @@ def filled(
         say(f"{database.name}: already filled.")
         return database
     started = time.perf_counter()
-    _Filler(database, say).fill()
+    Filler(database, say).fill()
     seconds = time.perf_counter() - started
     database.mark_filled(seconds=round(seconds))
     say(f"{database.name}: filled in {seconds:.0f} s.")
     return database
 
 
-class _Filler:
+class Filler:
+    """Fills a database step by step. The steps that write rows work in any database of today's
+    schema, through a connection to it."""
+
     def __init__(self, database: BenchDatabase, say: Say) -> None:
         self.database = database
         self.say = say
@@ -81,11 +84,11 @@ class _Filler:
             connection.execute("SET maintenance_work_mem = '512MB'")
             connection.execute("SET synchronous_commit = off")
             kept = _take_off(connection)
-            self._write_people(connection)
-            self._write_accounts(connection)
-            self._write_leads(connection)
-            self._write_deals(connection)
-            self._write_assignments(connection)
+            self.write_people(connection)
+            self.write_accounts(connection)
+            self.write_leads(connection)
+            self.write_deals(connection)
+            self.write_assignments(connection)
             with self._step("indexes and constraints"):
                 for statement in kept:
                     connection.execute(statement)
@@ -111,12 +114,13 @@ class _Filler:
             stdout=subprocess.DEVNULL,
         )
 
-    def _write_people(self, connection: psycopg.Connection[Any]) -> None:
+    def write_people(self, connection: psycopg.Connection[Any]) -> None:
+        """People, territories and members; looks up the stages that deals will stand in."""
         password = _hashed(PASSWORD)
-        _copy(connection, "users_user", columns.USERS, self.market.people_rows(password))
+        write_rows(connection, "users_user", self.market.people_rows(password))
         rows = self.market.territory_rows()
-        _copy(connection, "territories_territory", columns.TERRITORIES, rows)
-        _copy(connection, "territories_territorymember", columns.MEMBERS, self.market.member_rows())
+        write_rows(connection, "territories_territory", rows)
+        write_rows(connection, "territories_territorymember", self.market.member_rows())
         found = connection.execute(
             "SELECT key, id::text, kind, pipeline_id FROM opportunities_stage"
         )
@@ -124,24 +128,33 @@ class _Filler:
             self.company.stages[key] = stage_id, kind
             self.company.pipeline = str(pipeline_id)
 
-    def _write_accounts(self, connection: psycopg.Connection[Any]) -> None:
+    def write_accounts(self, connection: psycopg.Connection[Any]) -> None:
+        """Accounts."""
         with self._step("accounts"):
             rows = self.company.account_rows()
-            _copy(connection, "accounts_account", columns.ACCOUNTS, rows)
+            write_rows(connection, "accounts_account", rows)
 
-    def _write_leads(self, connection: psycopg.Connection[Any]) -> None:
-        with self._step("leads"):
-            _copy(connection, "leads_lead", columns.LEADS, self.company.lead_rows())
+    def write_leads(self, connection: psycopg.Connection[Any]) -> None:
+        """Leads and their data keys side by side, each over its own connection."""
+        with (
+            self._step("leads with their data keys"),
+            self.database.connect() as second,
+            _Writer(connection, "leads_lead") as leads,
+            _Writer(second, "core_datakey") as keys,
+        ):
+            for key, lead in self.company.lead_rows():
+                keys.write(key)
+                leads.write(lead)
 
-    def _write_deals(self, connection: psycopg.Connection[Any]) -> None:
+    def write_deals(self, connection: psycopg.Connection[Any]) -> None:
         """Deals, spans and changes side by side, each over its own connection."""
         with (
             self._step("opportunities with stage spans and changes"),
             self.database.connect() as second,
             self.database.connect() as third,
-            _Writer(connection, "opportunities_opportunity", columns.DEALS) as deals,
-            _Writer(second, "opportunities_stagespan", columns.SPANS) as spans,
-            _Writer(third, "opportunities_opportunitychange", columns.CHANGES) as changes,
+            _Writer(connection, "opportunities_opportunity") as deals,
+            _Writer(second, "opportunities_stagespan") as spans,
+            _Writer(third, "opportunities_opportunitychange") as changes,
         ):
             for row, its_spans, its_changes in self.company.deal_rows():
                 deals.write(row)
@@ -150,7 +163,8 @@ class _Filler:
                 for one in its_changes:
                     changes.write(one)
 
-    def _write_assignments(self, connection: psycopg.Connection[Any]) -> None:
+    def write_assignments(self, connection: psycopg.Connection[Any]) -> None:
+        """Who everything belonged to."""
         with self._step("assignment history"):
             for app, record in (
                 ("leads", "lead"),
@@ -169,13 +183,11 @@ class _Filler:
 class _Writer:
     """COPY into one table, in blocks."""
 
-    def __init__(
-        self, connection: psycopg.Connection[Any], table: str, names: Sequence[str]
-    ) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], table: str) -> None:
         self._cursor = connection.cursor()
         self._context = self._cursor.copy(
             sql.SQL("COPY {} ({}) FROM STDIN").format(
-                sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, names))
+                sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, COLUMNS[table]))
             )
         )
         self._lines: list[str] = []
@@ -201,13 +213,11 @@ class _Writer:
             self._lines.clear()
 
 
-def _copy(
-    connection: psycopg.Connection[Any],
-    table: str,
-    names: Sequence[str],
-    rows: Iterable[Sequence[str]],
+def write_rows(
+    connection: psycopg.Connection[Any], table: str, rows: Iterable[Sequence[str]]
 ) -> None:
-    with _Writer(connection, table, names) as writer:
+    """COPY rows into a table."""
+    with _Writer(connection, table) as writer:
         for row in rows:
             writer.write(row)
 
@@ -239,6 +249,10 @@ def _take_off(connection: psycopg.Connection[Any]) -> list[str]:
     for name, definition in indexes:
         connection.execute(f"DROP INDEX {name}")
         again.append(definition)
+    for table in LARGE:
+        # What was there before the history begins has none.
+        connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        again.append(f"ALTER TABLE {table} ENABLE TRIGGER USER")
     # Foreign keys come last: they are checked through the indexes.
     return sorted(again, key=lambda one: " FOREIGN KEY " in one)
 

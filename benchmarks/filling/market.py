@@ -164,7 +164,7 @@ class Market:
             is_admin = "t" if one.role == "admin" else "f"
             yield (
                 *(one.id, at, at, password, is_admin, one.email, one.name, one.role),
-                *(one.manager, "UTC", "t", "0", *UNLIMITED),
+                *(one.manager, "UTC", "t", "f", "0", *UNLIMITED),
             )
 
     def territory_rows(self) -> Iterator[tuple[str, ...]]:
@@ -176,7 +176,7 @@ class Market:
             states = f"{{{one.state}}}" if one.state else "{}"
             yield (
                 *(one.id, at, at, one.name, "geographic", one.owner, parent, "0", one.assignment),
-                *("t", countries, states, "{}", "", "{}", "0"),
+                *("t", countries, states, "{}", "", "{}"),
             )
 
     def member_rows(self) -> Iterator[tuple[str, ...]]:

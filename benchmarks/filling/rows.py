@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from benchmarks.filling import words
 from benchmarks.filling.market import Market, Territory
+from benchmarks.filling.people import person
 from benchmarks.filling.text import NULL, day, identifier, moment
 
 DAY = 86_400.0
@@ -133,12 +134,12 @@ class Company:
             known = self.accounts.get(leaf.id)
         return leaf, known[int(len(known) * self.random.random() ** 1.5)]
 
-    def lead_rows(self) -> Iterator[Row]:
-        """Rows of `leads_lead`."""
+    def lead_rows(self) -> Iterator[tuple[Row, Row]]:
+        """Rows of `core_datakey`, each with the one of `leads_lead` that it opens."""
         for number in range(self.rows):
             yield self._lead(number)
 
-    def _lead(self, number: int) -> Row:
+    def _lead(self, number: int) -> tuple[Row, Row]:
         chance = self.random.random
         began = self.begins(number, self.rows)
         leaf, account = self._place()
@@ -156,7 +157,8 @@ class Company:
         score = int(20 + 70 * chance() * chance() + 10 * chance())
         status, converted = self._status(number, began)
         changed = moment(min(self.now, began + chance() * 60 * DAY))
-        at = moment(began)
+        at, lead = moment(began), identifier(LEAD, number, began)
+        who = person(lead, number, began, at, email, phone)
         in_bin = status == "new" and chance() < IN_BIN
         size = f"The company has {account.employees} people."
         reasons = (
@@ -164,14 +166,15 @@ class Company:
             f'{{"feature":"employee_count","points":8,"sentence":"{size}"}},'
             f'{{"feature":"email","points":4,"sentence":"A company address is known."}}]'
         )
-        return (
-            *(identifier(LEAD, number, began), at, changed),
+        return who.key, (
+            *(lead, at, changed),
             *((changed, SYSTEM) if in_bin else (NULL, NULL)),
-            *(source, status, first, last, email, email.lower(), phone, phone),
+            *(who.key_id, source, status, first, last),
+            *(who.email, who.email_key, who.phone, who.phone_key),
             *(account.name, account.name.casefold(), title, account.industry),
             *(str(account.employees), f"{account.revenue}.00", "USD"),
             *(leaf.country, leaf.state, account.city, f"{number % 90000 + 10000}"),
-            *("", "", "", '{"first_touch":"ad","touches":3}', '{"tags":["imported"]}'),
+            *("", "", "", '{"first_touch":"ad","touches":3}', who.metadata),
             *(str(score), reasons, "rules-1", at, NULL, owner, territory),
             *("By country and state.", "", *converted, changed if chance() < 0.5 else NULL, "1"),
         )

@@ -52,6 +52,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("core.Job", "Jobs", "pending_actions"),
             ("core.BusinessEvent", "Journal", "receipt_long"),
             ("core.Change", "Changes", "history"),
+            ("core.Access", "Accesses", "visibility"),
             ("core.EventDelivery", "Deliveries", "outbox"),
             ("django_celery_beat.PeriodicTask", "Schedule", "schedule"),
         ),

@@ -8,6 +8,7 @@ from unfold.dataclasses import SearchResult
 
 from apps.core.admin.base import ActorAdmin
 from apps.core.admin.display import page_of
+from apps.core.admin.visitors import actor_of, note_shown
 
 FOUND_PER_KIND = 5
 
@@ -20,7 +21,9 @@ def find(request: HttpRequest, typed: str) -> list[SearchResult]:
             continue
         if not page.has_view_permission(request):
             continue
-        rows, _ = page.get_search_results(request, page.get_queryset(request), typed)
+        matching, _ = page.get_search_results(request, page.get_queryset(request), typed)
+        rows = list(matching.order_by(*page.ordering)[:FOUND_PER_KIND])
+        note_shown(actor_of(request), rows)
         results += [
             SearchResult(
                 title=str(row),
@@ -28,6 +31,6 @@ def find(request: HttpRequest, typed: str) -> list[SearchResult]:
                 link=page_of(model, row.pk),
                 icon="arrow_forward",
             )
-            for row in rows.order_by(*page.ordering)[:FOUND_PER_KIND]
+            for row in rows
         ]
     return results

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponseRedirect
@@ -17,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.sites import UnfoldAdminSite
 
+from apps.core.accesses import Reading, note_access
 from apps.users.pages.sign_in import CodePage, SecondFactorPage, SignInPage
 from apps.users.pages.single_sign_on import back_from_provider, go_to_provider
 from apps.users.services.people import set_password
@@ -49,6 +51,15 @@ class OwnPasswordPage(PasswordChangeView):
         form: Any = super().get_form(form_class)
         form.request = self.request
         return form
+
+
+class Suggestions(AutocompleteJsonView):
+    """What fields that find rows by typing suggest."""
+
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        """One row; whoever is suggested people stands in the access log."""
+        note_access(self.request.actor, type(obj), [obj.pk], Reading.LISTED)  # type: ignore[attr-defined]
+        return super().serialize_result(obj, to_field_name)
 
 
 class BackOffice(UnfoldAdminSite):
@@ -86,6 +97,11 @@ class BackOffice(UnfoldAdminSite):
         )
         return page(request)
 
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Suggestions while somebody types."""
+        return Suggestions.as_view(admin_site=self)(request)
+
+    @method_decorator(never_cache)
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:

@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "apps.users.middleware.ActorOfSession",
+    "apps.users.middleware.TimeZoneOfReader",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -93,11 +94,21 @@ TEMPLATES = [
 ]
 
 # --- Servers ----------------------------------------------------------------------------------
-DATABASES = {
+# After so many seconds PostgreSQL gives a statement up, and after a third of it waiting for a lock.
+STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", default=0)
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.db("DATABASE_URL", default="postgresql://salesplatform@127.0.0.1:5432/salesplatform"),
+        "ENGINE": "apps.core.database",
         "CONN_MAX_AGE": None,
-        "OPTIONS": {"application_name": env("PROCESS_NAME", default="salesplatform")},
+        "OPTIONS": {
+            "application_name": env("PROCESS_NAME", default="salesplatform"),
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s "
+            f"-c lock_timeout={STATEMENT_TIMEOUT // 3}s "
+            f"-c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT * 2}s",
+            # Of those sent by `prepared_cursor`; poolers must keep them apart (PgBouncer does).
+            "prepare_threshold": 3,
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -194,6 +205,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
+    },
+    {
+        "NAME": "apps.users.rules.passwords.MaximumLength",
+        "OPTIONS": {"max_length": 128},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {

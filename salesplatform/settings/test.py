@@ -10,4 +10,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 # Tests of transactions empty every table afterwards, those that are written once too.
-DATABASES["default"]["OPTIONS"]["options"] = "-c salesplatform.may_truncate=yes"  # noqa: F405
+DATABASES["default"]["OPTIONS"]["options"] += " -c salesplatform.may_truncate=yes"  # noqa: F405

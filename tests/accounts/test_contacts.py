@@ -43,7 +43,7 @@ def test_adds_a_contact_and_tells_without_personal_data(api, rep):
         email_key("jane.doe@acme.com"),
     )
     assert (contact.phone, contact.consent) == ("+442071838750", True)
-    event = BusinessEvent.objects.get()
+    event = BusinessEvent.objects.get(aggregate_id=account.pk)
     assert (event.name, event.payload) == (
         "contact.created",
         {"account_id": str(account.pk), "contact_id": str(contact.pk), "type": "primary"},

@@ -402,6 +402,7 @@ def test_a_domain_that_an_import_takes_meanwhile_is_refused(acting, manager):
     with transaction.atomic():
         facts = ACCOUNT_IMPORTS.check({"name": "Acme", "domain": "acme.example"})
         ACCOUNT_IMPORTS.write_new([facts], actor=actor)
+        assert Account.objects.count() == 1
         waiting = Thread(target=open_it)
         waiting.start()
         waiting.join(1)

@@ -69,6 +69,7 @@ NOT_OFFERED = {
     ("add_user", REST): _IN_THE_OFFICE,
     ("change_access", REST): _IN_THE_OFFICE,
     ("set_password", REST): _IN_THE_OFFICE,
+    ("set_time_zone", REST): _IN_THE_OFFICE,
     ("allow_role", REST): _IN_THE_OFFICE,
     ("limit_requests", REST): _IN_THE_OFFICE,
     ("bind_client", REST): _IN_THE_OFFICE,
@@ -97,6 +98,8 @@ NOT_OFFERED = {
     ("request_nightly_forecast", OFFICE): _BY_MACHINE,
     ("request_rotation", REST): "Whoever runs the system decides it on the machine.",
     ("request_rotation", OFFICE): "Whoever runs the system decides it on the machine.",
+    ("seed_default_pipeline", REST): "It is part of setting a system up.",
+    ("seed_default_pipeline", OFFICE): "It is part of setting a system up.",
     ("keep_for", REST): "Whoever runs the system decides it on the machine.",
     ("keep_for", OFFICE): "Whoever runs the system decides it on the machine.",
 }
@@ -119,7 +122,7 @@ class Function:
     module: str
     name: str
     sentence: str
-    is_atomic: bool
+    is_decorated: bool
 
     @property
     def app(self) -> str:
@@ -157,7 +160,7 @@ def functions() -> Iterator[Function]:
                     module,
                     node.name,
                     text.partition(". ")[0].rstrip(".") + ".",
-                    "transaction.atomic" in decorators,
+                    "command" in decorators,
                 )
 
 
@@ -209,7 +212,7 @@ def is_command(function: Function) -> bool:
     if function.name in STEPS or function.name in READS:
         return False
     full = f"{function.module}.{function.name}"
-    return function.is_atomic or bool(offers()[full]) or full not in parts_of_others()
+    return function.is_decorated or bool(offers()[full]) or full not in parts_of_others()
 
 
 def import_kinds() -> set[str]:

@@ -38,8 +38,8 @@ def test_other_origins_are_not_let_in(api, rep):
     assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
-def test_the_deployment_check_is_clean():
-    environment = {
+def _production() -> dict[str, str]:
+    return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "salesplatform.settings.production",
         "SECRET_KEY": "a-key-of-more-than-fifty-characters-for-this-one-check-0123456789",
@@ -49,12 +49,60 @@ def test_the_deployment_check_is_clean():
         "BLIND_INDEX_KEY": b64encode(bytes(range(2, 34))).decode(),
         "ALLOWED_HOSTS": "sales.example",
     }
+
+
+def test_the_deployment_check_is_clean():
     checked = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        env=environment,
+        env=_production(),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def test_cookies_of_production_belong_to_this_host_alone_and_travel_over_tls():
+    ask = (
+        "from django.conf import settings as s;"
+        "print(s.SESSION_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.SESSION_COOKIE_HTTPONLY,"
+        " s.SESSION_COOKIE_SAMESITE, s.SESSION_COOKIE_DOMAIN, s.SESSION_COOKIE_PATH,"
+        " s.CSRF_COOKIE_NAME, s.CSRF_COOKIE_SECURE)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", ask],
+        env=_production(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert told.stdout.strip() == ("__Host-sessionid True True Lax None / __Host-csrftoken True")
+
+
+@pytest.mark.parametrize(
+    ("address", "filename"),
+    [
+        ("/leads", "api.json"),
+        ("/leads/nowhere", "api.json"),
+        ("/leads/export.csv", "leads.csv"),
+        ("/leads/export.xlsx", "leads.xlsx"),
+    ],
+)
+def test_answers_about_people_are_kept_by_no_cache_and_opened_by_no_browser(
+    api, manager, address, filename
+):
+    answer = api(manager).call("GET", address)
+    answer.close()
+    assert answer["Cache-Control"] == "private, no-store"
+    assert answer["Content-Disposition"] == f'attachment; filename="{filename}"'
+
+
+def test_pages_of_the_back_office_are_kept_by_no_cache(client, manager):
+    client.force_login(manager)
+    for address in ("/admin/", "/admin/leads/lead/", "/admin/password_change/"):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "no-store" in answer["Cache-Control"]
+        assert "private" in answer["Cache-Control"]

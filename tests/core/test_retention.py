@@ -39,7 +39,8 @@ def key_of(age):
         actor_id=new_id(),
         key="k",
         request_digest="d",
-        claimed_until=NOW,
+        status=201,
+        answer={},
         created_at=NOW - age,
     )
 

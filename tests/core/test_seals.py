@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, date, datetime
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 
+from apps.core.accesses import Reading, note_access
 from apps.core.actors import system_actor
-from apps.core.history import erase_history_of
-from apps.core.models import Change, Seal
-from apps.core.seals import breaks, seal_what_is_written
+from apps.core.errors import NotFound, RuleBroken
+from apps.core.history import CHANGES, erase_history_of
+from apps.core.models import Access, Change, Seal
+from apps.core.partitions import bounds_of, make_month, months_of
+from apps.core.seals import (
+    breaks,
+    detach_sealed_month,
+    old_accesses,
+    old_changes,
+    seal_what_is_written,
+)
+from apps.leads.models import Lead
 from tests.factories.leads import LeadFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,10 +43,10 @@ def as_superuser(statement, *parameters):
         assert sql(statement, *parameters) == 1
 
 
-def seal_all():
+def seal_all(model=Change):
     """Seal everything; transactions of other tests on the same server hold it up for a while."""
     until = time.monotonic() + 60
-    newest = Change.objects.latest("sequence").transaction_number
+    newest = model.objects.latest("sequence").transaction_number
     while not Seal.objects.filter(until_transaction__gt=newest).exists():
         assert time.monotonic() < until
         seal_what_is_written()
@@ -216,3 +228,156 @@ def test_the_command_prints_the_heads_and_fails_with_the_first_broken_link(seale
     with pytest.raises(CommandError) as failure:
         call_command("verify_history")
     assert str(failure.value) == f"core_change {month}, seal 1: 1 rows instead of 2"
+
+
+# --- The access log -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sealed_accesses(system, read_so_far):
+    """Two seals of two entries each."""
+    for _ in range(2):
+        for _ in range(2):
+            note_access(system, Lead, [uuid4(), uuid4()], Reading.LISTED)
+        read_so_far()
+        seal_all(Access)
+    assert list(Seal.objects.values_list("table", "rows")) == [("core_access", 2)] * 2
+    assert broken() == []
+    return list(Access.objects.order_by("sequence"))
+
+
+def test_an_entry_of_the_access_log_altered_in_any_column_is_found(sealed_accesses):
+    for assignment in (
+        "read_at = read_at + interval '1 microsecond'",
+        "actor_id = gen_random_uuid()",
+        "door = 'x'",
+        "request_id = 'x'",
+        "kind = 'contacts'",
+        "reading = 'shown'",
+        "row_ids = row_ids[2:2] || row_ids[1:1]",
+        "row_ids = row_ids[1:1]",
+    ):
+        with transaction.atomic():
+            as_superuser(
+                f"UPDATE core_access SET {assignment} WHERE sequence = %s", sealed_accesses[3].pk
+            )
+            assert broken() == [(2, f"one of 2 rows was altered (from {sealed_accesses[2].pk} on)")]
+            transaction.set_rollback(True)
+
+
+def test_an_entry_taken_out_of_the_access_log_is_found(sealed_accesses):
+    as_superuser("DELETE FROM core_access WHERE sequence = %s", sealed_accesses[0].pk)
+    assert broken() == [(1, "1 rows instead of 2")]
+
+
+# --- Months that were detached ------------------------------------------------------------------
+
+OLD, OLDER = date(2019, 2, 1), date(2019, 1, 1)
+JANUARY, FEBRUARY = CHANGES.partition(OLDER), CHANGES.partition(OLD)
+
+
+@pytest.fixture
+def old_lead():
+    """A lead of which two sealed months of long ago tell."""
+    row_id = uuid4()
+    for month in (OLDER, OLD):
+        make_month(CHANGES, month)
+        Change.objects.create(
+            changed_at=bounds_of(month)[0],
+            kind="leads",
+            row_id=row_id,
+            action="changed",
+            after={"email": "a@b.example"},
+            door="",
+            request_id="",
+            transaction_number=sql("SELECT pg_current_xact_id()::text::bigint")[0][0],
+        )
+    seal_all()
+    yield row_id
+    for month in (OLDER, OLD):
+        sql(f"DROP TABLE IF EXISTS {CHANGES.partition(month)}")
+
+
+def test_a_detached_month_is_verified_beside_its_table(old_lead, capsys):
+    call_command("months", detach="2019-01", of="history")
+    assert f"{JANUARY} is out of the history" in capsys.readouterr().out
+    assert Change.objects.filter(row_id=old_lead).count() == 1
+    assert broken() == []
+
+    with transaction.atomic():
+        as_superuser(f"UPDATE {JANUARY} SET door = 'x'")
+        assert broken() == [(1, f"one of 1 rows was altered (from {first_in(JANUARY)} on)")]
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        as_superuser(f"DELETE FROM {JANUARY}")
+        assert broken() == [(1, "0 rows instead of 1")]
+        transaction.set_rollback(True)
+
+
+def first_in(table):
+    return sql(f"SELECT min(sequence) FROM {table}")[0][0]
+
+
+def test_rows_put_into_a_detached_month_are_found(old_lead):
+    detach_sealed_month(CHANGES, OLDER)
+    Change.objects.create(
+        changed_at=bounds_of(OLDER)[0],
+        kind="leads",
+        row_id=old_lead,
+        action="changed",
+        door="",
+        request_id="",
+        transaction_number=1,
+    )
+    assert broken() == [(1, "rows were put in after it")]
+
+
+def test_a_detached_month_is_still_written_once(old_lead):
+    detach_sealed_month(CHANGES, OLDER)
+    for statement in (f"UPDATE {JANUARY} SET door = 'x'", f"DELETE FROM {JANUARY}"):
+        with pytest.raises(ProgrammingError, match="written once"):
+            sql(statement)
+    assert sql(f"SELECT door FROM {JANUARY}") == [("",)]
+
+
+def test_erasing_reaches_detached_months(old_lead):
+    detach_sealed_month(CHANGES, OLDER)
+    assert erase_history_of(kind="leads", row_ids=[old_lead], actor=system_actor()) == 2
+    assert sql(f"SELECT after FROM {JANUARY}") == [(None,)]
+    assert broken() == []
+    seal_all()
+    detach_sealed_month(CHANGES, OLD)
+    assert broken() == []
+
+
+def test_a_month_that_was_taken_away_is_named(old_lead, capsys):
+    detach_sealed_month(CHANGES, OLDER)
+    sql(f"DROP TABLE {JANUARY}")
+    assert broken() == []
+    call_command("verify_history")
+    assert "core_change 2019-01 was taken away and is not verified" in capsys.readouterr().out
+
+
+def test_months_leave_the_oldest_first_and_only_sealed(old_lead):
+    with pytest.raises(RuleBroken, match="older month"):
+        detach_sealed_month(CHANGES, OLD)
+    with pytest.raises(RuleBroken, match="not over"):
+        detach_sealed_month(CHANGES, months_of(CHANGES)[-1])
+    with pytest.raises(NotFound):
+        detach_sealed_month(CHANGES, date(2018, 1, 1))
+    with transaction.atomic():
+        sql("SET LOCAL session_replication_role = 'replica'")
+        sql("DELETE FROM core_seal")
+        with pytest.raises(RuleBroken, match="not sealed"):
+            detach_sealed_month(CHANGES, OLDER)
+        transaction.set_rollback(True)
+    assert months_of(CHANGES)[:2] == [OLDER, OLD]
+
+
+def test_months_that_were_kept_long_enough_leave_by_night(old_lead):
+    february = datetime(2019, 2, 15, tzinfo=UTC)
+    assert old_changes(february).count() == 1
+    assert old_changes(february).forget() == 1
+    assert months_of(CHANGES)[0] == OLD
+    assert old_accesses(february).count() == 0
+    assert broken() == []

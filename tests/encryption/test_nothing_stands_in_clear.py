@@ -81,11 +81,11 @@ def messages():
 
 
 def test_nothing_stands_in_clear(
-    api, admin, manager, client, settings, tmp_path, caplog, messages, deliver_events
+    api, system, admin, manager, client, settings, tmp_path, caplog, messages, deliver_events
 ):
     settings.MEDIA_ROOT = tmp_path
     caplog.set_level(logging.DEBUG)
-    seed_default_pipeline()
+    seed_default_pipeline(actor=system)
     rest = api(manager)
 
     def call(method, path, body=None, status=200, **headers):

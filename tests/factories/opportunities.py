@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.core.actors import system_actor
+from apps.core.commands import acting
 from apps.opportunities.models import Opportunity, Pipeline
 from apps.opportunities.services.openings import open_deal
 from apps.opportunities.services.pipelines import seed_default_pipeline
@@ -27,7 +28,7 @@ def in_days(count: int) -> str:
 
 def default_pipeline() -> Pipeline:
     """The pipeline every system starts with."""
-    return seed_default_pipeline()
+    return seed_default_pipeline(actor=system_actor(door="test"))
 
 
 def make_deal(**facts: Any) -> Opportunity:
@@ -38,14 +39,15 @@ def make_deal(**facts: Any) -> Opportunity:
     stage = facts.pop("stage", "discovery")
     reason = {"loss_reason": "Too expensive"} if stage == "closed_lost" else {}
     actor = system_actor(door="test")
-    deal = open_deal(
-        account=account,
-        owner_id=owner.pk,
-        name=facts.pop("name", f"{account.name} deal"),
-        stage="proposal" if stage in WAY_TO else stage,
-        actor=actor,
-        **facts,
-    )
+    with acting(actor):
+        deal = open_deal(
+            account=account,
+            owner_id=owner.pk,
+            name=facts.pop("name", f"{account.name} deal"),
+            stage="proposal" if stage in WAY_TO else stage,
+            actor=actor,
+            **facts,
+        )
     for key in WAY_TO.get(stage, ()):
         deal = move_opportunity(
             opportunity_id=deal.pk,

@@ -43,10 +43,10 @@ def quarter():
 
 
 def test_a_file_of_leads_becomes_a_won_deal_and_a_forecast(
-    api, manager, rep, outsider, deliver_events, settings, tmp_path, quarter
+    api, system, manager, rep, outsider, deliver_events, settings, tmp_path, quarter
 ):
     settings.MEDIA_ROOT = tmp_path
-    seed_default_pipeline()
+    seed_default_pipeline(actor=system)
     germany = TerritoryFactory(name="Germany", countries=["DE"], assignment="round_robin")
     TerritoryMemberFactory(territory=germany, user=rep)
     boss, seller = api(manager), api(rep)

@@ -1,4 +1,5 @@
-"""No answer through any door ever holds a row, a count or a field out of scope.
+"""No answer through any door ever holds a row, a count or a field out of scope, and whoever is
+shown a person stands in the access log.
 
 Ten thousand requests are drawn from the URL map, the GraphQL schema and the back office's registry,
 with ids, words and amounts of two worlds that know nothing of each other.
@@ -13,6 +14,8 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
+from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -21,6 +24,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from apps.catalog.permissions import READ_PRODUCT_COST
+from apps.core.accesses import access_log
 from apps.core.querysets import ScopedQuerySet
 from apps.core.rows.scope import ALWAYS, OwnedScope
 from apps.territories.selectors import forget_reach
@@ -46,6 +50,7 @@ class Visitor:
     pool: Pool
     secrets: frozenset[str]
     most: int
+    addresses: dict[str, UUID]
 
     @property
     def sees_costs(self) -> bool:
@@ -87,7 +92,7 @@ def check(visitor: Visitor, asked: Asked, response: Any) -> None:
     """Fail when an answer tells more than the visitor may know."""
     assert response.status_code < 500, (asked, response.content[:500])
     said = text_of(response).lower()
-    echo = asked.text.lower()
+    echo = unquote_plus(asked.text.lower())
     told = [one for one in visitor.secrets if one.lower() in said and one.lower() not in echo]
     assert told == [], (asked, told)
     if response["Content-Type"].startswith("application/json"):
@@ -95,6 +100,13 @@ def check(visitor: Visitor, asked: Asked, response: Any) -> None:
         assert too_many == [], (asked, too_many)
         hidden = [] if visitor.sees_costs else SHOWN_COSTS.findall(said)
         assert hidden == [], (asked, hidden)
+    shown = {
+        str(row_id)
+        for address, row_id in visitor.addresses.items()
+        if address in said and address not in echo
+    }
+    noted = {one for _, _, ids in access_log.waiting for one in ids.strip("{}").split(",")}
+    assert shown <= noted, (asked, shown - noted, "is not in the access log")
 
 
 @pytest.fixture
@@ -120,6 +132,7 @@ def visitor_as(api: Any, db: None) -> Iterator[Callable[[str], Visitor]]:
             pool=Pool.of(own, foreign),
             secrets=frozenset().union(*(one.secrets for one in hidden)),
             most=own.rows,
+            addresses={**own.addresses, **foreign.addresses},
         )
 
     return make
@@ -141,6 +154,7 @@ def ask_many(visitor: Visitor, count: int) -> int:
     def ask(data: Any) -> None:
         asked = data.draw(anything(visitor.pool))
         asked_so_far.append(asked)
+        access_log.waiting.clear()
         with transaction.atomic():
             check(visitor, asked, visitor.send(asked))
             transaction.set_rollback(True)
@@ -166,6 +180,15 @@ def test_a_broken_scope_is_found(
     else:
         monkeypatch.setattr(ScopedQuerySet, "visible_to", lambda self, actor: self)
     with pytest.raises(AssertionError, match=r"southsea|27182\.81|-"):
+        ask_many(visitor, 1_000)
+
+
+def test_a_door_that_forgets_the_access_log_is_found(
+    visitor_as: Callable[[str], Visitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = visitor_as(Role.SALES_MANAGER)
+    monkeypatch.setattr(access_log, "add", lambda *_: None)
+    with pytest.raises(AssertionError, match="is not in the access log"):
         ask_many(visitor, 1_000)
 
 

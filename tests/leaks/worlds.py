@@ -37,6 +37,7 @@ class World:
         word: stands in every text of the world and nowhere else.
         amount: of every deal of the world and no other.
         ids: of every row that only the world's people may know of.
+        addresses: of the people in the data, each with their row.
     """
 
     word: str
@@ -46,6 +47,7 @@ class World:
     leads: list[Any] = field(default_factory=list)
     accounts: list[Any] = field(default_factory=list)
     ids: set[UUID] = field(default_factory=set)
+    addresses: dict[str, UUID] = field(default_factory=dict)
 
     @property
     def secrets(self) -> set[str]:
@@ -82,6 +84,7 @@ def make_world(word: str, *, leads: int, amount: str) -> World:
 def _fill(world: World, leads: int) -> None:
     rep = world.people[Role.SALES_REP]
     world.leads = [_lead(world, rep, number) for number in range(leads)]
+    world.addresses = {lead.email: lead.pk for lead in world.leads}
     world.accounts = [
         AccountFactory(
             name=f"{world.word} customer {number}",
@@ -106,6 +109,7 @@ def _fill(world: World, leads: int) -> None:
             notes=f"{world.word} notes",
         )
         world.ids |= {contact.pk, deal.pk}
+        world.addresses[contact.email] = contact.pk
     actor = actor_of(rep)
     _submit(world, actor)
     _set_quota(world)

@@ -78,7 +78,7 @@ def test_the_history_keeps_that_there_was_something_and_its_seals_hold(by):
 
 
 def test_what_became_of_the_lead_goes_too_and_the_deal_stays(by):
-    seed_default_pipeline()
+    seed_default_pipeline(actor=by)
     lead = capture(by)
     deal = convert_lead(lead_id=lead.pk, amount=100, actor=by)
     erasure = erase(by)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import Client
 from django.utils import timezone
 
-from apps.users.api.authentication import BearerToken
+from apps.users.api.authentication import BearerToken, forget_tokens
 from apps.users.rules.signing import KeyRing, fresh_key
 from apps.users.selectors import forget_standings
 from apps.users.services.sign_ins import tokens_of
@@ -56,6 +56,7 @@ def test_a_key_can_be_replaced_while_tokens_of_the_old_one_live(client, rep, set
     assert [_reads_leads(before), _reads_leads(after)] == [200, 200]
 
     settings.JWT_SIGNING_KEYS = fresh
+    forget_tokens()
     assert [_reads_leads(before), _reads_leads(after)] == [401, 200]
 
 

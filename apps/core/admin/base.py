@@ -20,9 +20,10 @@ from django.views.decorators.http import require_http_methods
 from unfold.admin import ModelAdmin
 from unfold.dataclasses import UnfoldAction
 
+from apps.core.accesses import Reading, is_personal
 from apps.core.actors import Actor
 from apps.core.admin.changes import changes_of, has_history
-from apps.core.admin.display import NOTHING, names_of_people, page_of
+from apps.core.admin.display import NOTHING, list_of, names_of_people, page_of
 from apps.core.admin.happenings import happenings_of
 from apps.core.admin.lists import (
     BinFilter,
@@ -33,10 +34,10 @@ from apps.core.admin.lists import (
 from apps.core.admin.operations import Operation, tell_outcome
 from apps.core.admin.refusals import put_in_message, put_on_form
 from apps.core.admin.service_forms import ServiceForm
-from apps.core.admin.visitors import actor_of, may
+from apps.core.admin.visitors import actor_of, may, note_shown
 from apps.core.bulk import AT_MOST
 from apps.core.errors import Refusal
-from apps.core.models import Binnable
+from apps.core.models import Access, Binnable
 from apps.core.permissions import READ_AUDIT
 
 
@@ -128,9 +129,12 @@ class ActorAdmin(ModelAdmin):
         if self.has_words:
             rows = rows.defer("search_vector")
         try:
-            return rows.filter(pk=unquote(object_id)).first()
+            row = rows.filter(pk=unquote(object_id)).first()
         except (ValidationError, ValueError):
             return None
+        if row is not None:
+            note_shown(actor_of(request), [row], Reading.SHOWN)
+        return row
 
     def complete(self, page: Sequence[Any]) -> None:
         """Look up for a whole page of rows what their columns name: here, who acted."""
@@ -163,6 +167,13 @@ class ActorAdmin(ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[IndexedChangeList]:
         """The kind of list."""
         return IndexedChangeList
+
+    def _create_formsets(self, request: HttpRequest, obj: Any, change: bool) -> Any:
+        """What belongs to the row; whoever sees people there stands in the access log."""
+        formsets, inlines = super()._create_formsets(request, obj, change)
+        for one in formsets:
+            note_shown(actor_of(request), [form.instance for form in one.initial_forms])
+        return formsets, inlines
 
     # --- Rights -----------------------------------------------------------------------------
 
@@ -261,6 +272,8 @@ class ActorAdmin(ModelAdmin):
             context["happenings"] = partial(happenings_of, unquote(object_id))
             if has_history(self.model) and may(request, READ_AUDIT):
                 context["changes"] = partial(changes_of, unquote(object_id), actor_of(request))
+            if is_personal(self.model) and may(request, READ_AUDIT):
+                context["accesses"] = list_of(Access, q=unquote(object_id))
         return super().changeform_view(request, object_id, form_url, context)
 
     # --- Operations on one row --------------------------------------------------------------

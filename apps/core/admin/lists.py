@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.postgres.search import SearchQuery
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import cached_property
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 from unfold.utils import parse_date_str
 from unfold.views import ChangeList
 
+from apps.core.admin.visitors import actor_of, note_shown
 from apps.core.rows.filters import search
 
 COUNTED_UP_TO = 10_000
@@ -65,6 +65,7 @@ class IndexedChangeList(ChangeList):
         """One page of rows, completed with what their columns name."""
         super().get_results(request)
         self.result_list: list[Any] = list(self.result_list)
+        note_shown(actor_of(request), self.result_list)
         self.full_result_count = self.result_count
         self.model_admin.complete(self.result_list)
 
@@ -84,7 +85,7 @@ def matching(rows: QuerySet, text: str) -> QuerySet:
 
 
 class CreatedFilter(RangeDateFilter):
-    """Narrows a list to rows made between two days, both included, where the organisation is."""
+    """Narrows a list to rows made between two days, both included, where the reader is."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         """The rows made on these days."""
@@ -99,7 +100,7 @@ class CreatedFilter(RangeDateFilter):
 
 
 def _begin(day: date) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(settings.ORGANISATION_TIME_ZONE))
+    return datetime.combine(day, time(), timezone.get_current_timezone())
 
 
 class BinFilter(DropdownFilter):

@@ -1,13 +1,16 @@
-"""`/audit/changes`: who made what of the rows."""
+"""`/audit`: who made what of the rows, and who was shown those about people."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from apps.core.access_log import accesses_visible_to, of_row
+from apps.core.accesses import Reading, personal_kinds
 from apps.core.actors import Actor
 from apps.core.api.bodies import Body
 from apps.core.api.endpoint import Endpoint, operation
@@ -18,25 +21,38 @@ from apps.core.history import (
     everything_audited,
     fields_of_each,
 )
-from apps.core.models import Change
+from apps.core.models import Access, Change
 from apps.core.rows.listing import DEFAULT_LIMIT, LARGEST_LIMIT
 
 
 class AuditedObject(serializers.CharField):
     """A row as `leads:<id>`."""
 
+    @property
+    def kinds(self) -> Iterable[str]:
+        """What it can be."""
+        return everything_audited()
+
     def to_internal_value(self, data: Any) -> Any:
         """The kind and the id."""
         kind, _, row_id = super().to_internal_value(data).partition(":")
-        if kind not in everything_audited():
-            raise ValidationError(f"Give {', '.join(everything_audited())}, a colon and an id.")
+        if kind not in self.kinds:
+            raise ValidationError(f"Give {', '.join(self.kinds)}, a colon and an id.")
         return kind, serializers.UUIDField().to_internal_value(row_id)
 
 
-class ChangesQuery(Body):
-    """Which changes are asked for; the newest come first."""
+class PersonalObject(AuditedObject):
+    """A row about a person as `leads:<id>`."""
 
-    object = AuditedObject(required=False, max_length=100)
+    @property
+    def kinds(self) -> Iterable[str]:
+        """What it can be."""
+        return personal_kinds()
+
+
+class AuditQuery(Body):
+    """Which entries are asked for; the newest come first."""
+
     user = serializers.UUIDField(required=False)
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
@@ -49,6 +65,18 @@ class ChangesQuery(Body):
         max_value=2**63 - 1,
         help_text="The last `sequence` of the page before.",
     )
+
+
+class ChangesQuery(AuditQuery):
+    """Which changes are asked for; the newest come first."""
+
+    object = AuditedObject(required=False, max_length=100)
+
+
+class AccessesQuery(AuditQuery):
+    """Which accesses are asked for; the newest come first."""
+
+    object = PersonalObject(required=False, max_length=100)
 
 
 class FieldChangeAnswer(serializers.Serializer):
@@ -129,4 +157,65 @@ def _answer(change: Change, fields: Fields) -> dict[str, Any]:
             name: {"before": before, "after": after}
             for name, (before, after) in sorted(fields.items())
         },
+    }
+
+
+class AccessAnswer(serializers.Serializer):
+    """Rows about people that somebody was shown in one request."""
+
+    sequence = serializers.IntegerField()
+    kind = serializers.CharField()
+    reading = serializers.ChoiceField([(one.value, one.value) for one in Reading])
+    row_ids = serializers.ListField(child=serializers.UUIDField())
+    read_at = serializers.DateTimeField()
+    user = serializers.UUIDField()
+    door = serializers.CharField()
+    request_id = serializers.CharField()
+
+
+class AccessesAnswer(serializers.Serializer):
+    """A page of accesses."""
+
+    data = AccessAnswer(many=True)
+    has_more = serializers.BooleanField()
+
+
+class Accesses(Endpoint):
+    """`/audit/accesses`."""
+
+    @operation(
+        summary="Who was shown which rows about people",
+        query=AccessesQuery,
+        answer=AccessesAnswer,
+        tags=("audit",),
+    )
+    def get(self, actor: Actor, query: dict[str, Any]) -> dict[str, Any]:
+        limit = query["limit"]
+        found = list(_accesses_asked_for(accesses_visible_to(actor), query)[: limit + 1])
+        return {"data": list(map(_access, found[:limit])), "has_more": len(found) > limit}
+
+
+def _accesses_asked_for(accesses: QuerySet[Access], query: dict[str, Any]) -> QuerySet[Access]:
+    if "object" in query:
+        kind, row_id = query["object"]
+        accesses = of_row(accesses, row_id).filter(kind=kind)
+    given = {
+        "actor_id": query.get("user"),
+        "read_at__gte": query.get("since"),
+        "read_at__lt": query.get("until"),
+        "sequence__lt": query.get("before"),
+    }
+    return accesses.filter(**{name: value for name, value in given.items() if value is not None})
+
+
+def _access(access: Access) -> dict[str, Any]:
+    return {
+        "sequence": access.sequence,
+        "kind": access.kind,
+        "reading": access.reading,
+        "row_ids": access.row_ids,
+        "read_at": access.read_at,
+        "user": access.actor_id,
+        "door": access.door,
+        "request_id": access.request_id,
     }

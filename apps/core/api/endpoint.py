@@ -19,21 +19,19 @@ from functools import wraps
 from hashlib import sha256
 from typing import Any
 
-import orjson
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from apps.core import idempotency
 from apps.core.actors import Actor, RateLimit
 from apps.core.api.bodies import Body, read
 from apps.core.api.envelope import STATUS, error_body, json_response
 from apps.core.api.schema import ErrorEnvelope, page_serializer, row_serializer
 from apps.core.errors import InvalidInput, Refusal
+from apps.core.idempotency import Key, Outcome, digest_of
 from apps.core.rate_limits import Allowance, RateLimitExceeded, rate_limiter
 from apps.core.rows.listing import DEFAULT_LIMIT, LARGEST_LIMIT, Listing, Page, Query
 
@@ -179,7 +177,7 @@ def _digest(request: Request) -> str | None:
         content = _form_digest(request)
     else:
         content = request._request.body
-    return idempotency.digest_of(request.method, request.get_full_path(), content)
+    return digest_of(request.method, request.get_full_path(), content)
 
 
 def _form_digest(request: Request) -> bytes:
@@ -197,32 +195,24 @@ def _form_digest(request: Request) -> bytes:
 def _once(
     key: str, digest: str, actor: Actor, act: Callable[[], tuple[int, Any]]
 ) -> HttpResponseBase:
-    """Carry out a POST once for its key, and answer repeats with what was stored."""
-    claimed = idempotency.claim(actor_id=actor.id, key=checked_key(key), digest=digest)
-    if isinstance(claimed, idempotency.Outcome):
-        response = _respond(claimed.status, claimed.answer)
+    """Carry out a POST once for its key, and answer repeats with what was kept."""
+
+    def work() -> Outcome:
+        status, answer = act()
+        # A ready response is shown, not kept: it may hold personal data.
+        return Outcome(status, answer, is_kept=not isinstance(answer, HttpResponseBase))
+
+    def told(refusal: Refusal) -> Outcome | None:
+        if refusal.code not in FINAL_REFUSALS:
+            return None
+        again = error_body(refusal, code=refusal.code, request_id=actor.request_id)
+        return Outcome(STATUS[refusal.code], again)
+
+    outcome = Key(actor.id, checked_key(key), digest).once(work, told=told)
+    response = _respond(outcome.status, outcome.answer)
+    if outcome.is_repeat:
         response["Idempotent-Replayed"] = "true"
-        return response
-    try:
-        with transaction.atomic():
-            status, answer = act()
-            if isinstance(answer, HttpResponseBase):
-                # A ready response is shown, not kept: it may hold personal data.
-                transaction.on_commit(lambda: idempotency.give_back(claim=claimed))
-                return answer
-            answer = orjson.loads(orjson.dumps(answer, option=orjson.OPT_UTC_Z))
-            idempotency.store(claim=claimed, status=status, answer=answer)
-    except Refusal as refusal:
-        if refusal.code in FINAL_REFUSALS:
-            told = error_body(refusal, code=refusal.code, request_id=actor.request_id)
-            idempotency.store(claim=claimed, status=STATUS[refusal.code], answer=told)
-        else:
-            idempotency.give_back(claim=claimed)
-        raise
-    except Exception:
-        idempotency.give_back(claim=claimed)
-        raise
-    return _respond(status, answer)
+    return response
 
 
 def refuse_unknown_parameters(request: Request, query: type[Body] | None) -> None:

@@ -12,9 +12,17 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyF
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from kombu.exceptions import OperationalError as BrokerError
+from psycopg.errors import LockNotAvailable, QueryCanceled
 from rest_framework import exceptions as drf
 
-from apps.core.errors import Conflict, InvalidInput, NotSignedIn, Refusal, Unavailable
+from apps.core.errors import (
+    Conflict,
+    InvalidInput,
+    NotSignedIn,
+    Refusal,
+    TakesTooLong,
+    Unavailable,
+)
 from apps.core.idempotency import InProgress
 from apps.core.metrics import errors_answered
 from apps.core.rate_limits import RateLimitExceeded
@@ -37,11 +45,12 @@ STATUS = {
 
 
 def json_response(body: Any, status: int = 200) -> HttpResponse:
-    """An answer in JSON, never kept by a shared cache."""
+    """An answer in JSON, never kept by a cache and never taken for a page."""
     response = HttpResponse(
         orjson.dumps(body, option=orjson.OPT_UTC_Z), content_type="application/json", status=status
     )
     response["Cache-Control"] = "private, no-store"
+    response["Content-Disposition"] = 'attachment; filename="api.json"'
     return response
 
 
@@ -76,11 +85,21 @@ def refuse(request: HttpRequest, refusal: Refusal, *, code: str = "") -> HttpRes
 
 
 def refusal_of(failure: Exception) -> tuple[Refusal, str]:
-    """Any exception as a refusal with its code: the unforeseen is logged and keeps its secrets."""
+    """Any exception as a refusal with its code; who is not let in stands in the log."""
+    refusal, code = _refusal_of(failure)
+    if code == "UNAUTHORIZED":
+        log.warning("not let in: %s", refusal.reason)
+    return refusal, code
+
+
+def _refusal_of(failure: Exception) -> tuple[Refusal, str]:
+    """The unforeseen is logged and keeps its secrets."""
     if isinstance(failure, Refusal):
         return failure, failure.code
     if isinstance(failure, OperationalError | InterfaceError | redis.RedisError | BrokerError):
         log.warning("a server does not answer: %s", failure)
+        if isinstance(failure.__cause__, QueryCanceled | LockNotAvailable):
+            return TakesTooLong(), TakesTooLong.code
         return Unavailable(), Unavailable.code
     for kinds, make in _FOREIGN:
         if isinstance(failure, kinds):

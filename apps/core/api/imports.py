@@ -238,7 +238,9 @@ def _export(
     file = SpooledTemporaryFile(max_size=5_000_000)  # noqa: SIM115  closed by the response
     write_xlsx(columns=columns, rows=rows, file=file)  # type: ignore[arg-type]
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=f"{listing.name}.xlsx")
+    response = FileResponse(file, as_attachment=True, filename=f"{listing.name}.xlsx")
+    response["Cache-Control"] = "private, no-store"
+    return response
 
 
 def started(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from rest_framework import serializers
 
+from apps.core.accesses import access_log
 from apps.core.actors import Actor
 from apps.core.api.endpoint import Endpoint, operation
 from apps.core.api.envelope import json_response
@@ -19,6 +20,8 @@ from apps.core.jobs import cancel_job, job_visible_to
 from apps.core.models import Job
 from apps.core.partitions import troubles
 from apps.core.rate_limits import rate_limiter
+
+LONG_BEHIND_SECONDS = 30
 
 
 class JobAnswer(serializers.Serializer):
@@ -87,11 +90,18 @@ def _months() -> None:
         raise LookupError
 
 
+def _accesses() -> None:
+    """Down where this process can't write its part of the access log."""
+    if access_log.seconds_behind > LONG_BEHIND_SECONDS:
+        raise ConnectionError
+
+
 _COMPONENTS: dict[str, tuple[Callable[[], None], bool]] = {
     "database": (_database, True),
     "valkey": (_valkey, False),
     "rate limits": (_rate_limits, False),
     "months": (_months, False),
+    "access log": (_accesses, False),
 }
 
 

@@ -15,12 +15,11 @@ from typing import Any
 
 import graphene
 import orjson
-from django.db import transaction
 
-from apps.core import idempotency
 from apps.core.actors import Actor
 from apps.core.api.endpoint import FINAL_REFUSALS
 from apps.core.errors import Refusal
+from apps.core.idempotency import Key, Outcome, digest_of
 
 Receipt = dict[str, Any]
 
@@ -74,33 +73,13 @@ def carried_out(info: graphene.ResolveInfo, act: Callable[[Actor], Receipt]) -> 
     if not context.idempotency_key:
         return _sendable(act(context.actor))
     place = str(info.path.key)
-    claimed = idempotency.claim(
-        actor_id=context.actor.id,
-        key=sha256(f"{context.idempotency_key}/{place}".encode()).hexdigest(),
-        digest=idempotency.digest_of("GRAPHQL", place, context.content),
+    key = Key(
+        context.actor.id,
+        sha256(f"{context.idempotency_key}/{place}".encode()).hexdigest(),
+        digest_of("GRAPHQL", place, context.content),
     )
-    if isinstance(claimed, idempotency.Outcome):
-        return _repeated(claimed)
-    return _for_the_first_time(claimed, context.actor, act)
-
-
-def _for_the_first_time(
-    claimed: idempotency.Claim, actor: Actor, act: Callable[[Actor], Receipt]
-) -> Receipt:
-    try:
-        with transaction.atomic():
-            receipt = _sendable(act(actor))
-            idempotency.store(claim=claimed, status=200, answer=receipt)
-            return receipt
-    except Refusal as refusal:
-        if refusal.code in FINAL_REFUSALS:
-            idempotency.store(claim=claimed, status=400, answer=_kept(refusal))
-        else:
-            idempotency.give_back(claim=claimed)
-        raise
-    except Exception:
-        idempotency.give_back(claim=claimed)
-        raise
+    outcome = key.once(lambda: Outcome(200, _sendable(act(context.actor))), told=_told)
+    return _receipt_in(outcome)
 
 
 def _sendable(receipt: Receipt) -> Receipt:
@@ -109,21 +88,18 @@ def _sendable(receipt: Receipt) -> Receipt:
     return sendable
 
 
-def _kept(refusal: Refusal) -> dict[str, Any]:
-    told = {
-        "code": refusal.code,
-        "message": refusal.message,
-        "details": {"reason": refusal.reason, **refusal.details},
-    }
-    kept: dict[str, Any] = orjson.loads(orjson.dumps(told))
-    return kept
+def _told(refusal: Refusal) -> Outcome | None:
+    if refusal.code not in FINAL_REFUSALS:
+        return None
+    details = {"reason": refusal.reason, **refusal.details}
+    return Outcome(400, {"code": refusal.code, "message": refusal.message, "details": details})
 
 
 class RefusedBefore(Refusal):
     """The first request under this key was refused; its repeat is refused in the same words."""
 
 
-def _repeated(outcome: idempotency.Outcome) -> Receipt:
+def _receipt_in(outcome: Outcome) -> Receipt:
     if outcome.status == 200:
         return dict(outcome.answer)
     details = dict(outcome.answer["details"])

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import orjson
 from django.db import IntegrityError, transaction
 
-from apps.core.actors import Actor, become
+from apps.core.actors import Actor
 from apps.core.commands import acting
 from apps.core.encryption.files import kept_file
 from apps.core.errors import Conflict, InvalidInput, Refusal
@@ -21,9 +21,10 @@ from apps.core.imports.files import count_rows, open_file, read_rows
 from apps.core.imports.kind import Facts, ImportKind, Key
 from apps.core.imports.mapping import ColumnMapping, check_mapping
 from apps.core.imports.models import ImportedFile, ImportedRow
-from apps.core.jobs import Step, runs
+from apps.core.jobs import Step, actor_of_job, runs
 from apps.core.loading import insert_rows
 from apps.core.models import Job
+from apps.core.permissions import require
 from apps.core.tables import Row
 
 BATCH = 1000
@@ -90,7 +91,8 @@ def start_import(kind: ImportKind, job: Job, resources: ExitStack) -> Step:
             job.total = count_rows(table)
             return True
         batch = list(islice(rows, BATCH))
-        actor = become(job.actor_id, door="import", request_id=job.correlation_id)
+        actor = actor_of_job(job, door="import")
+        require(actor, kind.permission)
         entries = _entries_of(kind, imported, batch, mapping, actor)
         _keep_outcomes(kind, imported, job, entries)
         job.position += len(batch)
@@ -295,7 +297,8 @@ def start_undo(kind: ImportKind, job: Job, resources: ExitStack) -> Step:
     written = imported.rows.filter(outcome__in=ImportedRow.WRITTEN).order_by("-id")
 
     def next_batch(job: Job) -> bool:
-        actor = become(job.actor_id, door="import", request_id=job.correlation_id)
+        actor = actor_of_job(job, door="import")
+        require(actor, kind.permission)
         rows = list(written[job.position : job.position + UNDO_BATCH])
         _undo_batch(kind, imported, job, rows, actor)
         job.position += len(rows)

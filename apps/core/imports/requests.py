@@ -9,9 +9,8 @@ from itertools import islice
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from django.db import transaction
-
 from apps.core.actors import Actor
+from apps.core.commands import acting, command
 from apps.core.encryption.files import keep_file
 from apps.core.errors import InvalidInput, NotFound, RuleBroken
 from apps.core.identifiers import new_id
@@ -104,7 +103,7 @@ def request_import(
     key = DataKey.fresh()
     cipher: Any = key.cipher
     stored = keep_file(file, f"imports/{import_id}", cipher)
-    with transaction.atomic():
+    with acting(actor):
         key.save(force_insert=True)
         job = request_job(f"{kind.name}.import", parameters={"import": str(import_id)}, actor=actor)
         return kind.files._default_manager.create(
@@ -156,7 +155,7 @@ def _sentence(errors: Mapping[str, Any]) -> str:
     return str(errors.get("message", ""))
 
 
-@transaction.atomic
+@command
 def undo_import(kind: ImportKind, *, import_id: UUID, actor: Actor) -> Job:
     """Take an import back: created records go to the bin, updated ones get back their values.
 

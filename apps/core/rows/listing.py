@@ -16,7 +16,9 @@ from uuid import UUID
 import orjson
 from django.db import connection, models
 
+from apps.core.accesses import Reading, is_personal, note_access
 from apps.core.actors import Actor
+from apps.core.database import prepared_cursor
 from apps.core.encryption.columns import EncryptedColumn, key_column
 from apps.core.encryption.ring import ring
 from apps.core.errors import InvalidInput, NotFound
@@ -124,7 +126,14 @@ class Listing:
         """The fields that are shown only when a single row is asked for."""
         return frozenset(one.name for one in self.fields if one.detail)
 
-    def page(self, actor: Actor, query: Query, *, count: bool = True) -> Page:
+    def page(
+        self,
+        actor: Actor,
+        query: Query,
+        *,
+        count: bool = True,
+        reading: Reading = Reading.LISTED,
+    ) -> Page:
         """The rows within reach that match, one page of them. Raises NotAllowed, InvalidInput."""
         require(actor, self.read)
         ordering, descending = self._ordering(query.ordering or self.default_ordering, actor)
@@ -137,7 +146,9 @@ class Listing:
             actor, narrowed, place, ordering, descending, branches, query.limit + 1, query.offset
         )
         direction = "DESC" if descending else "ASC"
-        with connection.cursor() as cursor:
+        # Of a reach given as arrays the best plan depends on what is in them.
+        is_alike = branches is not None or actor.reach.everything
+        with prepared_cursor() if is_alike else connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT {columns.select}, k.sort::text FROM ({keys}) AS k "
                 f'JOIN "{self.table}" AS t ON t.id = k.id {self.joins} {columns.joins} '
@@ -148,6 +159,7 @@ class Listing:
         has_more = len(found) > query.limit
         found = found[: query.limit]
         rows = columns.assemble(found)
+        self._note(actor, rows, reading)
         next_cursor = (
             _encode_cursor(query.ordering or self.default_ordering, found[-1][-1], rows[-1]["id"])
             if has_more
@@ -158,26 +170,40 @@ class Listing:
 
     def one(self, actor: Actor, row_id: UUID) -> dict[str, Any]:
         """A single row within reach, with all its fields. Raises NotAllowed, NotFound."""
-        found = self.with_ids(actor, [row_id], detail=True)
+        require(actor, self.read)
+        found = self._found(actor, "= %s::uuid", str(row_id), detail=True, reading=Reading.SHOWN)
         if not found:
             raise NotFound
         return found[0]
 
     def with_ids(
-        self, actor: Actor, ids: Sequence[UUID | str], *, detail: bool = False
+        self,
+        actor: Actor,
+        ids: Sequence[UUID | str],
+        *,
+        detail: bool = False,
+        reading: Reading = Reading.LISTED,
     ) -> list[dict[str, Any]]:
         """Those of some rows that are within reach, in no particular order. Raises NotAllowed."""
         require(actor, self.read)
+        some = list(map(str, ids))
+        return self._found(actor, "= ANY(%s::uuid[])", some, detail=detail, reading=reading)
+
+    def _found(
+        self, actor: Actor, is_one: str, of: str | list[str], *, detail: bool, reading: Reading
+    ) -> list[dict[str, Any]]:
+        """The rows within reach whose id meets a comparison."""
         columns = self._columns(actor.permissions, actor.is_system, detail)
         reach = self.scope.condition_by_key(actor)
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(
                 f'SELECT {columns.select}, NULL FROM "{self.table}" AS t {self.joins} '
-                f"{columns.joins} "
-                f"WHERE t.id = ANY(%s::uuid[]) AND {self.condition} AND {reach.sql}",
-                [list(map(str, ids)), *reach.parameters],
+                f"{columns.joins} WHERE t.id {is_one} AND {self.condition} AND {reach.sql}",
+                [of, *reach.parameters],
             )
-            return columns.assemble(cursor.fetchall())
+            rows = columns.assemble(cursor.fetchall())
+        self._note(actor, rows, reading)
+        return rows
 
     def place_of(self, row_id: UUID) -> Place | None:
         """Where a row lies, whoever may see it; None where there is no such row."""
@@ -212,6 +238,7 @@ class Listing:
                 actor,
                 Query(query.filters, query.ordering, STREAM_BATCH, 0, cursor),
                 count=False,
+                reading=Reading.EXPORTED,
             )
             yield from page.rows
             if page.next_cursor is None:
@@ -236,6 +263,11 @@ class Listing:
             for one in self.fields
             if (not one.right or actor.may(one.right)) and (detail or not one.detail)
         )
+
+    def _note(self, actor: Actor, rows: Sequence[Mapping[str, Any]], reading: Reading) -> None:
+        """Whoever is shown rows about people stands in the access log. The one place for it."""
+        if is_personal(self.model):
+            note_access(actor, self.model, [row["id"] for row in rows], reading)
 
     def _narrowed(self, filters: Mapping[str, str], actor: Actor) -> Condition:
         """The listing's own condition and all filters. Raises InvalidInput for unknown ones."""

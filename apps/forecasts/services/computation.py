@@ -11,8 +11,9 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.core.actors import Actor, become
-from apps.core.jobs import Step, request_job, runs
+from apps.core.actors import Actor
+from apps.core.commands import command
+from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import Job
 from apps.core.periods import Period, organisation_day
 from apps.core.permissions import require
@@ -37,7 +38,7 @@ from apps.forecasts.services.snapshots import Cell, take_snapshots
 NIGHTLY_JOB = "forecasts.nightly"
 
 
-@transaction.atomic
+@command
 def compute_forecasts(
     *,
     actor: Actor,
@@ -71,7 +72,7 @@ def compute_forecasts(
     return _take(cells, occasion=kind, moment=moment, actor=actor)
 
 
-@transaction.atomic
+@command
 def recompute_affected(*, opportunity_ids: Collection[UUID], actor: Actor) -> int:
     """Compute anew what changed deals change: of whoever they counted for or count for now, the
     periods in which they did or do.
@@ -121,7 +122,7 @@ def _spans(periods: Iterable[Period]) -> list[tuple[date, date]]:
     return spans
 
 
-@transaction.atomic
+@command
 def request_nightly_forecast(*, now: datetime, actor: Actor) -> NightlyRun:
     """Have the forecasts of the open periods computed, once a day where the organisation is.
 
@@ -147,9 +148,9 @@ def request_nightly_forecast(*, now: datetime, actor: Actor) -> NightlyRun:
 def start_nightly_forecast(job: Job, resources: ExitStack) -> Step:
     """Compute the forecasts of a night, one period after the other."""
     keys = job.parameters["periods"]
-    actor = become(job.actor_id, door="job", request_id=job.correlation_id)
 
     def next_period(job: Job) -> bool:
+        actor = actor_of_job(job)
         period = period_named(keys[job.position])
         job.succeeded += compute_forecasts(actor=actor, kind=Occasion.NIGHTLY, periods=[period])
         job.position += 1

@@ -11,8 +11,10 @@ from django.db import connection
 
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import send_along
 from apps.core.errors import InvalidInput
 from apps.core.journal import publish
+from apps.core.loading import insert_rows
 from apps.core.periods import Period
 from apps.core.permissions import require
 from apps.forecasts.events import ForecastSubmitted
@@ -20,7 +22,7 @@ from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.permissions import SUBMIT_FORECAST
 from apps.forecasts.rules import Node, coverage
 from apps.forecasts.selectors import current_pipeline, period_named
-from apps.opportunities.services.facts import check_territory
+from apps.territories.selectors import check_active_territory
 from apps.users.models import User
 
 
@@ -70,7 +72,7 @@ def submit_forecast(
     wanted = period_named(period)
     currency = currency or settings.DEFAULT_CURRENCY
     previous = _latest(node, wanted, forecast_type)
-    submission = ForecastSubmission.objects.create(
+    submission = ForecastSubmission(
         user_id=node.user_id,
         territory_id=node.territory_id,
         period=wanted.key,
@@ -81,8 +83,9 @@ def submit_forecast(
         currency=currency,
         notes=notes,
         submitted_by_id=actor.id,
-        supersedes=previous,
+        supersedes_id=previous,
     )
+    insert_rows(ForecastSubmission, [submission])
     publish(
         ForecastSubmitted(
             submission_id=submission.pk,
@@ -104,8 +107,8 @@ def submit_forecast(
 def _node_within_reach(territory_id: UUID | None, user_id: UUID | None, actor: Actor) -> Node:
     if (territory_id is None) == (user_id is None):
         raise InvalidInput.field("territory_id", "Give either a territory_id or a user_id.")
-    if user_id is None:
-        check_territory(territory_id, actor)
+    if territory_id is not None:
+        check_active_territory(territory_id, actor)
         return Node(territory_id=territory_id)
     is_seen = actor.reach.includes(owner_id=user_id, territory_id=None)
     if not is_seen or not User.objects.active().filter(pk=user_id).exists():
@@ -113,13 +116,20 @@ def _node_within_reach(territory_id: UUID | None, user_id: UUID | None, actor: A
     return Node(user_id=user_id)
 
 
-def _latest(node: Node, period: Period, forecast_type: str) -> ForecastSubmission | None:
+_LATEST = """
+SELECT s.id FROM forecasts_forecastsubmission s
+WHERE s.node_id = %s AND s.period = %s AND s.forecast_type = %s
+  AND NOT EXISTS (SELECT FROM forecasts_forecastsubmission n WHERE n.supersedes_id = s.id)
+"""
+
+
+def _latest(node: Node, period: Period, forecast_type: str) -> UUID | None:
     """What was said last; nobody else says anything about the same until the transaction ends."""
+    send_along(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+        [f"forecast {node.id} {period.key} {forecast_type}"],
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-            [f"forecast {node.id} {period.key} {forecast_type}"],
-        )
-    return ForecastSubmission.objects.filter(
-        node_id=node.id, period=period.key, forecast_type=forecast_type, superseded_by=None
-    ).first()
+        cursor.execute(_LATEST, [node.id, period.key, forecast_type])
+        found = cursor.fetchone()
+    return found[0] if found else None

@@ -26,7 +26,7 @@ from apps.core.admin.operations import (
     picker,
     text,
 )
-from apps.core.admin.visitors import actor_of
+from apps.core.admin.visitors import actor_of, note_shown
 from apps.core.contact_points import email_key, is_phone, phone_key
 from apps.leads.admin.merging import (
     MergeForm,
@@ -388,7 +388,8 @@ class LeadAdmin(ActorAdmin):
             return show.NOTHING
         hints = lead_duplicates(lead_id=row.pk, actor=row.seen_by)  # type: ignore[attr-defined]
         reasons = {one["id"]: one["why"] for one in hints["data"]}
-        leads = Lead.objects.with_ids(reasons).defer("search_vector") if reasons else ()
+        leads = list(Lead.objects.with_ids(reasons).defer("search_vector")) if reasons else []
+        note_shown(row.seen_by, leads)  # type: ignore[attr-defined]
         lines = format_html_join(
             "",
             '<div>{} <span class="quiet">{}</span></div>',

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django import forms
+from django.utils.timezone import localtime
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -13,6 +14,7 @@ from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.operations import OperationForm, choice
+from apps.core.admin.visitors import note_shown
 from apps.core.bulk import RowResult
 from apps.core.errors import InvalidInput
 from apps.leads.models import Lead, LeadMerge
@@ -41,6 +43,7 @@ class MergeForm(OperationForm):
         else:
             leads = list(self.chosen[: MERGED_AT_ONCE + 1]) if self.chosen is not None else []
             del self.fields["duplicates"]
+        note_shown(self.actor, leads)
         self.fields["survivor_id"].choices = [  # type: ignore[attr-defined]
             (str(one.pk), described(one)) for one in leads
         ]
@@ -56,7 +59,10 @@ class UnmergeForm(OperationForm):
         if self.row is not None:
             merges = self.row.merges.filter(undone_at=None).order_by("-created_at")
             self.fields["merge_id"].choices = [  # type: ignore[attr-defined]
-                (str(one.pk), f"{len(one.merged_ids)} leads, {one.created_at:%Y-%m-%d %H:%M}")
+                (
+                    str(one.pk),
+                    f"{len(one.merged_ids)} leads, {localtime(one.created_at):%Y-%m-%d %H:%M}",
+                )
                 for one in merges
             ]
 

@@ -16,14 +16,15 @@ from apps.core.permissions import require
 from apps.leads.errors import LeadAlreadyConverted
 from apps.leads.events import LeadAssigned
 from apps.leads.models import Lead, LeadAssignment
+from apps.leads.selectors import open_lead_counts
 from apps.leads.services.capture import subject_of
 from apps.leads.services.lifecycle import change_each, change_locked, lock_leads
-from apps.territories.errors import NobodyToAssign, TerritoryInactive
+from apps.territories.errors import NobodyToAssign
 from apps.territories.events import AssignmentChanged
-from apps.territories.models import AssignmentPeriod, Territory
+from apps.territories.models import AssignmentPeriod
 from apps.territories.permissions import ASSIGN_TERRITORY
 from apps.territories.rules import reason_for
-from apps.territories.selectors import current_atlas
+from apps.territories.selectors import check_active_territory, current_atlas
 from apps.territories.services.assignment import hand_out
 from apps.territories.services.history import Move, note_assignments
 from apps.users.models import User
@@ -83,7 +84,9 @@ def _assign_all(
     require(actor, ASSIGN_TERRITORY)
     if territory_id is None and owner_id is None:
         raise InvalidInput("Give a territory, a person or both.", reason="nowhere_to_assign")
-    territory = _territory(UUID(str(territory_id)), actor) if territory_id else None
+    territory = UUID(str(territory_id)) if territory_id else None
+    if territory:
+        check_active_territory(territory, actor)
     owner = _person(UUID(str(owner_id)), actor) if owner_id else None
     # Leads first, then the territory's turns: the order in which capturing and routing lock.
     locked = lock_leads(ids, actor=actor)
@@ -92,7 +95,7 @@ def _assign_all(
 
     def change(lead: Lead) -> Sequence[object]:
         new_owner = owners[lead.pk]
-        new_territory = territory.pk if territory else lead.territory_id
+        new_territory = territory or lead.territory_id
         return _assign(lead, new_owner, new_territory, reason, Cause.MANUAL, moves)
 
     results = change_locked(locked, ids=ids, change=change, actor=actor)
@@ -111,7 +114,7 @@ def route_leads(*, ids: Sequence[UUID], actor: Actor) -> list[RowResult]:
         rule = atlas.winner(subject_of(lead))
         if rule is None:
             raise NobodyToAssign("No territory claims this lead.", reason="no_territory_matches")
-        (owner_id,) = hand_out([rule.territory_id], loads=Lead.objects.open_counts)
+        (owner_id,) = hand_out([rule.territory_id], loads=open_lead_counts)
         return _assign(lead, owner_id, rule.territory_id, reason_for(rule), Cause.RULE, moves)
 
     results = change_each(ids=ids, change=change, actor=actor)
@@ -120,13 +123,13 @@ def route_leads(*, ids: Sequence[UUID], actor: Actor) -> list[RowResult]:
 
 
 def _owners(
-    ids: Sequence[UUID], territory: Territory | None, owner_id: UUID | None
+    ids: Sequence[UUID], territory_id: UUID | None, owner_id: UUID | None
 ) -> dict[UUID, UUID | None]:
-    if owner_id is not None or territory is None:
+    if owner_id is not None or territory_id is None:
         return dict.fromkeys(ids, owner_id)
-    chosen = hand_out([territory.pk] * len(ids), loads=Lead.objects.open_counts)
+    chosen = hand_out([territory_id] * len(ids), loads=open_lead_counts)
     if None in chosen:
-        raise NobodyToAssign(territory_id=territory.pk)
+        raise NobodyToAssign(territory_id=territory_id)
     return dict(zip(ids, chosen, strict=True))
 
 
@@ -166,15 +169,6 @@ def _assign(
         ),
     ]
     return told
-
-
-def _territory(territory_id: UUID, actor: Actor) -> Territory:
-    territory = Territory.objects.visible_to(actor).filter(pk=territory_id).first()
-    if territory is None:
-        raise InvalidInput.field("territory_id", "There is no such territory within your reach.")
-    if not territory.is_active:
-        raise TerritoryInactive
-    return territory
 
 
 def _person(user_id: UUID, actor: Actor) -> UUID:

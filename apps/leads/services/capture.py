@@ -24,6 +24,7 @@ from apps.leads.permissions import WRITE_LEAD
 from apps.leads.querysets import OPEN_STATUSES
 from apps.leads.rules.facts import FACT_NAMES, LeadFacts, check_changes, check_facts
 from apps.leads.rules.scoring import score_lead
+from apps.leads.selectors import open_lead_counts
 from apps.leads.services.lifecycle import lock_lead
 from apps.territories.models import AssignmentPeriod
 from apps.territories.rules import Subject, TerritoryRule, reason_for
@@ -154,9 +155,7 @@ def _owners(
 ) -> list[UUID | None]:
     if owner_id is not None:
         return [owner_id] * len(rules)
-    chosen = iter(
-        hand_out([rule.territory_id for rule in rules if rule], loads=Lead.objects.open_counts)
-    )
+    chosen = iter(hand_out([rule.territory_id for rule in rules if rule], loads=open_lead_counts))
     # A rep's own find that no territory claims stays with the rep instead of vanishing.
     finder = actor.id if actor.role == SALES_REP else None
     return [next(chosen) if rule else finder for rule in rules]

@@ -17,8 +17,7 @@ from apps.opportunities.permissions import ASSIGN_OPPORTUNITY
 from apps.opportunities.rules import Kind
 from apps.opportunities.services.edits import Change, Edit
 from apps.opportunities.services.lines import write_lines
-from apps.territories.errors import TerritoryInactive
-from apps.territories.models import Territory
+from apps.territories.selectors import check_active_territory
 
 PLAIN = frozenset(
     {
@@ -78,17 +77,6 @@ def account_within_reach(account_id: UUID | None, actor: Actor) -> Account:
     return account
 
 
-def check_territory(territory_id: UUID | None, actor: Actor) -> None:
-    """Raises InvalidInput unless within reach, TerritoryInactive for one switched off."""
-    if territory_id is None:
-        return
-    territory = Territory.objects.visible_to(actor).filter(pk=territory_id).first()
-    if territory is None:
-        raise InvalidInput.field("territory_id", "There is no such territory.")
-    if not territory.is_active:
-        raise TerritoryInactive
-
-
 def hand_over(edit: Edit, facts: Mapping[str, Any], actor: Actor, *, reason: str = "") -> None:
     """Put a deal in hand to another person or territory, where `owner_id` or `territory_id` say.
 
@@ -103,8 +91,8 @@ def hand_over(edit: Edit, facts: Mapping[str, Any], actor: Actor, *, reason: str
     require(actor, ASSIGN_OPPORTUNITY)
     if "owner_id" in changed:
         check_owner(deal.owner_id)
-    if "territory_id" in changed:
-        check_territory(deal.territory_id, actor)
+    if "territory_id" in changed and deal.territory_id is not None:
+        check_active_territory(deal.territory_id, actor)
     if not actor.reach.includes(owner_id=deal.owner_id, territory_id=deal.territory_id):
         raise OpportunityOutOfReach
     edit.kind, edit.reason = Change.REASSIGNED, reason

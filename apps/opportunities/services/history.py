@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection
-
 from apps.core.actors import Actor
+from apps.core.database import send_along
 from apps.core.journal import publish
 from apps.core.loading import insert_rows, update_rows
 from apps.core.periods import organisation_day
@@ -140,8 +139,7 @@ def _write_spans(edits: Sequence[Edit], now: datetime) -> None:
     if not moved:
         return
     if not moved[0].is_new:
-        with connection.cursor() as cursor:
-            cursor.execute(_LEAVE_STAGE, [now, [one.deal.pk for one in moved]])
+        send_along(_LEAVE_STAGE, [now, [one.deal.pk for one in moved]])
     insert_rows(
         StageSpan,
         [

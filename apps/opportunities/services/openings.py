@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.models import Account
@@ -19,13 +18,13 @@ from apps.opportunities.models import Opportunity
 from apps.opportunities.permissions import ASSIGN_OPPORTUNITY, WRITE_OPPORTUNITY
 from apps.opportunities.selectors import process_named
 from apps.opportunities.services.edits import Cause, Change, Edit
-from apps.opportunities.services.facts import apply_facts, check_territory
+from apps.opportunities.services.facts import apply_facts
 from apps.opportunities.services.history import keep
 from apps.opportunities.services.stages import stand_in
+from apps.territories.selectors import check_active_territory
 from apps.users.models import User
 
 
-@transaction.atomic(savepoint=False)
 def open_deal(
     *,
     account: Account,
@@ -38,7 +37,7 @@ def open_deal(
     notes: str = "",
     **facts: Any,
 ) -> Opportunity:
-    """Begin a deal of an account, in an open stage.
+    """Begin a deal of an account, in an open stage. In the transaction of a command.
 
     Args:
         account: the customer, checked; gives currency and territory where none is stated.
@@ -55,7 +54,8 @@ def open_deal(
         NotAllowed, InvalidInput, TerritoryInactive.
     """
     require(actor, WRITE_OPPORTUNITY)
-    check_territory(territory_id, actor)
+    if territory_id is not None:
+        check_active_territory(territory_id, actor)
     now = timezone.now()
     process = process_named(pipeline)
     deal = Opportunity(

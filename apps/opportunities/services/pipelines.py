@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
+from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.opportunities.models import Pipeline, Stage
 
 # Figures and moves are the source's own (sales-system-integrations, Get Opportunity Pipeline).
@@ -60,8 +62,8 @@ _DEFAULT_STAGES: tuple[dict[str, Any], ...] = (
 )
 
 
-@transaction.atomic
-def seed_default_pipeline() -> Pipeline:
+@command
+def seed_default_pipeline(*, actor: Actor) -> Pipeline:
     """Make the default pipeline of an empty system; one that is there is left as it is."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('default pipeline', 0))")

@@ -14,7 +14,9 @@ import orjson
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 
-from apps.core.actors import Actor, become
+from apps.core.access_log import accesses_visible_to, of_row
+from apps.core.accesses import Reading, note_access
+from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.consents import consents_with
 from apps.core.data_keys import destroy_keys
@@ -22,7 +24,7 @@ from apps.core.encryption.files import keep_file, kept_file
 from apps.core.errors import NotFound
 from apps.core.history import changes_visible_to, everything_audited, fields_of_each
 from apps.core.identifiers import new_id
-from apps.core.jobs import Step, request_job, runs
+from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import BusinessEvent, DataKey, Job
 from apps.core.permissions import READ_PERSON, require
 from apps.core.personal_data import Person, holdings
@@ -64,7 +66,8 @@ def start_export(job: Job, resources: ExitStack) -> Step:
 
     def put_together(job: Job) -> bool:
         export = Export.objects.select_related("data_key").get(job=job)
-        actor = become(job.actor_id, door="export", request_id=job.correlation_id)
+        actor = actor_of_job(job, door="export")
+        require(actor, READ_PERSON)
         subject = Subject(export.email, export.object_kind, export.object_id)
         told = everything_about(subject.found(), actor)
         cipher: Any = export.data_key.cipher
@@ -78,6 +81,8 @@ def start_export(job: Job, resources: ExitStack) -> Step:
 
 def everything_about(person: Person, actor: Actor) -> dict[str, Any]:
     """All that is known of a person, in clear: rows, what became of them, what was agreed to."""
+    for kind, ids_of_kind in person.ids.items():
+        note_access(actor, kind, ids_of_kind, Reading.EXPORTED)
     ids = [row_id for of_kind in person.ids.values() for row_id in of_kind]
     events = BusinessEvent.objects.filter(aggregate_id__in=ids).order_by("sequence")
     return {
@@ -94,6 +99,7 @@ def everything_about(person: Person, actor: Actor) -> dict[str, Any]:
             for one in consents_with(person.email_keys)
         ],
         "changes": _changes_of(person, actor),
+        "accesses": _accesses_to(ids, actor),
         "events": [
             {"name": one.name, "at": one.occurred_at, "about": one.aggregate_id, **one.payload}
             for one in events
@@ -119,6 +125,16 @@ def _changes_of(person: Person, actor: Actor) -> list[dict[str, Any]]:
             for one, fields in zip(changes, fields_of_each(changes, actor), strict=True)
         ]
     return told
+
+
+def _accesses_to(ids: Sequence[UUID], actor: Actor) -> list[dict[str, Any]]:
+    """When somebody looked, and how; whom they are the person has to ask for by name."""
+    accesses = accesses_visible_to(actor)
+    return [
+        {"about": row_id, "at": one.read_at, "door": one.door, "reading": one.reading}
+        for row_id in ids
+        for one in of_row(accesses, row_id)
+    ]
 
 
 def _zipped(told: dict[str, Any]) -> BinaryIO:

@@ -21,7 +21,7 @@ DROP FUNCTION quotas_credits_stay();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0007_exchange_rates"), ("quotas", "0001_initial")]
+    dependencies = [("core", "0011_exchange_rates"), ("quotas", "0001_initial")]
 
     operations = [
         migrations.RunSQL(_CREDITS_STAY, _CREDITS_GO),

@@ -14,12 +14,12 @@ from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.periods import parse_period
 from apps.core.permissions import require
-from apps.opportunities.services.facts import check_territory
 from apps.quotas.errors import OwnQuota, QuotaTaken
 from apps.quotas.events import QuotaSet, QuotaUpdated
 from apps.quotas.models import Quota
 from apps.quotas.permissions import SET_QUOTA
 from apps.quotas.services.attaining import tell_attained
+from apps.territories.selectors import check_active_territory
 from apps.users.models import User
 
 
@@ -118,8 +118,8 @@ def change_quota(*, quota_id: UUID, quota_amount: Decimal, actor: Actor) -> Quot
 def _check_holder(user_id: UUID | None, territory_id: UUID | None, actor: Actor) -> None:
     if (user_id is None) == (territory_id is None):
         raise InvalidInput.field("user_id", "Give either a user_id or a territory_id.")
-    if user_id is None:
-        check_territory(territory_id, actor)
+    if territory_id is not None:
+        check_active_territory(territory_id, actor)
         return
     is_seen = actor.reach.includes(owner_id=user_id, territory_id=None)
     if not is_seen or not User.objects.active().filter(pk=user_id).exists():

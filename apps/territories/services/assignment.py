@@ -30,7 +30,7 @@ def hand_out(territory_ids: Sequence[UUID], *, loads: Loads) -> list[UUID | None
     Returns:
         A user id for each piece of work; None where the territory has nobody.
     """
-    staffs = staff_of(sorted(set(territory_ids)), today=organisation_today())
+    staffs = staff_of(territory_ids, today=organisation_today())
     sharing = [one for one in staffs.values() if one.candidates]
     if not sharing:
         return [staffs[one].owner_id if one in staffs else None for one in territory_ids]
@@ -47,18 +47,19 @@ def _counted(sharing: Sequence[Staff], territory_ids: Sequence[UUID]) -> list[tu
     return [(one, amounts[one.territory_id]) for one in sharing]
 
 
+_TAKE_TURNS = """
+INSERT INTO territories_turn AS turn (territory_id, taken)
+SELECT * FROM unnest(%s::uuid[], %s::bigint[]) ORDER BY 1
+ON CONFLICT (territory_id) DO UPDATE SET taken = turn.taken + excluded.taken
+RETURNING territory_id, taken
+"""
+
+
 def _take_turns(amounts: Mapping[UUID, int]) -> dict[UUID, int]:
     """Reserve turns in each territory; the row lock makes others wait for theirs."""
-    turns = {}
     with connection.cursor() as cursor:
-        for territory_id in sorted(amounts):
-            cursor.execute(
-                "UPDATE territories_territory SET rotation = rotation + %s WHERE id = %s "
-                "RETURNING rotation - %s",
-                [amounts[territory_id], territory_id, amounts[territory_id]],
-            )
-            turns[territory_id] = cursor.fetchone()[0]
-    return turns
+        cursor.execute(_TAKE_TURNS, [list(amounts), list(amounts.values())])
+        return {one: taken - amounts[one] for one, taken in cursor.fetchall()}
 
 
 def _whose_load_matters(sharing: Sequence[Staff]) -> list[UUID]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from apps.core.actors import Actor
+from apps.core.database import send_along
+from apps.core.identifiers import new_id
 from apps.core.loading import insert_rows
 from apps.territories.models import AssignmentPeriod
 
@@ -47,42 +48,55 @@ def note_assignments(
     """
     if not moves:
         return
-    begins = {} if are_new else _end_current(model, moves, at)
-    insert_rows(
-        model,
+    if are_new:
+        insert_rows(model, [_first_period(model, one, cause, at, actor) for one in moves])
+        return
+    table = f'"{model._meta.db_table}"'
+    send_along(_END_CURRENT.format(table=table), [at, at, [one.record_id for one in moves]])
+    send_along(
+        _BEGIN_NEXT.format(table=table),
         [
-            model(
-                record_id=move.record_id,  # type: ignore[misc]
-                owner_id=move.owner_id,
-                territory_id=move.territory_id,
-                valid=DateTimeTZRange(begins.get(move.record_id, at), None),
-                cause=cause,
-                reason=move.reason[:255],
-                actor_id=actor.id,
-            )
-            for move in moves
+            at,
+            at,
+            at,
+            cause,
+            actor.id,
+            [new_id() for _ in moves],
+            [one.record_id for one in moves],
+            [one.owner_id for one in moves],
+            [one.territory_id for one in moves],
+            [one.reason[:255] for one in moves],
         ],
     )
 
 
+def _first_period(
+    model: type[AssignmentPeriod], move: Move, cause: str, at: datetime, actor: Actor
+) -> AssignmentPeriod:
+    return model(
+        record_id=move.record_id,  # type: ignore[misc]
+        owner_id=move.owner_id,
+        territory_id=move.territory_id,
+        valid=DateTimeTZRange(at, None),
+        cause=cause,
+        reason=move.reason[:255],
+        actor_id=actor.id,
+    )
+
+
+# Another server's clock may run ahead of ours: a period neither ends before it began nor begins
+# before the last one ended.
 _END_CURRENT = """
-WITH last AS (
-    SELECT id, record_id, greatest(%s, lower(valid)) AS until
-    FROM {table} WHERE record_id = ANY(%s) AND upper_inf(valid)
-)
-UPDATE {table} AS period SET valid = tstzrange(lower(valid), last.until), updated_at = %s
-FROM last WHERE period.id = last.id
-RETURNING last.record_id, last.until
+UPDATE {table} SET valid = tstzrange(lower(valid), greatest(%s, lower(valid))), updated_at = %s
+WHERE record_id = ANY(%s) AND upper_inf(valid)
 """
-
-
-def _end_current(
-    model: type[AssignmentPeriod], moves: Sequence[Move], at: datetime
-) -> dict[UUID, datetime]:
-    """End what is in effect; answers when, as another server's clock may run ahead of ours."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _END_CURRENT.format(table=f'"{model._meta.db_table}"'),
-            [at, [move.record_id for move in moves], at],
-        )
-        return dict(cursor.fetchall())
+_BEGIN_NEXT = """
+INSERT INTO {table} (id, created_at, updated_at, valid, cause, actor_id,
+                     record_id, owner_id, territory_id, reason)
+SELECT id, %s, %s,
+       tstzrange(greatest(%s, (SELECT max(upper(valid)) FROM {table} AS past
+                               WHERE past.record_id = move.record_id)), NULL),
+       %s, %s, record_id, owner_id, territory_id, reason
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[])
+     AS move(id, record_id, owner_id, territory_id, reason)
+"""

@@ -16,6 +16,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
 
@@ -39,6 +40,7 @@ from apps.users.services.people import (
     change_access,
     limit_requests,
     set_password,
+    set_time_zone,
 )
 from apps.users.services.second_factor import has_second_factor, reset_second_factor
 
@@ -70,6 +72,23 @@ class PasswordForm(OperationForm):
         strip=False,
         widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}),
     )
+
+
+class TimeZoneForm(OperationForm):
+    """Where somebody is."""
+
+    time_zone = forms.CharField(
+        label="Time zone",
+        required=False,
+        max_length=60,
+        help_text="Such as Europe/Berlin; the organisation's, if empty.",
+        widget=UnfoldAdminTextInputWidget({"spellcheck": "false"}),
+    )
+
+    def prepare(self) -> None:
+        """As it is."""
+        if self.row is not None:
+            self.initial.setdefault("time_zone", self.row.time_zone)
 
 
 class ReachForm(OperationForm):
@@ -203,6 +222,16 @@ class UserAdmin(ActorAdmin):
             icon="key",
             sentence="All sign-ins of the person end.",
             tone=ActionVariant.DEFAULT,
+        ),
+        Operation(
+            name="time_zone",
+            label="Set the time zone",
+            permission=MANAGE_USER,
+            one=set_time_zone,
+            form=TimeZoneForm,
+            icon="schedule",
+            sentence="Pages show moments there. APIs and exports tell UTC.",
+            is_secondary=True,
         ),
         Operation(
             name="reach",

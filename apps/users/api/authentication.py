@@ -6,15 +6,22 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from cachetools import TTLCache
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.utils import aware_utcnow
 
 from apps.core.actors import Actor
 from apps.core.errors import NotSignedIn
-from apps.users.selectors import actor_for, current_standing, ended_sign_ins
+from apps.users.selectors import (
+    NOTICED_WITHIN_SECONDS,
+    actor_for,
+    current_standing,
+    ended_sign_ins,
+)
 from apps.users.services.api_keys import key_with
 from apps.users.services.sign_ins import Visitor
 from apps.users.services.tokens import AccessToken
@@ -49,7 +56,7 @@ class BearerToken(BaseAuthentication):
         if scheme.lower() != "bearer":
             return None
         try:
-            token = AccessToken(text.strip())
+            token = _checked(text.strip())
             user_id, version = UUID(token["user_id"]), token["token_version"]
             sign_in_id = UUID(token["sign_in"])
             scopes = token["scope"].split() if "scope" in token else None
@@ -72,6 +79,24 @@ class BearerToken(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """What a client is told to send."""
         return "Bearer"
+
+
+_tokens: TTLCache[str, AccessToken] = TTLCache(10_000, NOTICED_WITHIN_SECONDS)
+
+
+def _checked(text: str) -> AccessToken:
+    """The token a text is; that it is ours is worked out once in a while. Raises TokenError."""
+    token = _tokens.get(text)
+    if token is None:
+        token = _tokens[text] = AccessToken(text)  # type: ignore[arg-type]
+    else:
+        token.check_exp(current_time=aware_utcnow())
+    return token
+
+
+def forget_tokens() -> None:
+    """Check every token anew in this process."""
+    _tokens.clear()
 
 
 class ApiKeyHeader(BaseAuthentication):

@@ -18,6 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import declared, require
@@ -47,7 +48,7 @@ class IssuedKey:
         return f"{self.key.prefix}.{self.secret}"
 
 
-@transaction.atomic
+@command
 def issue_api_key(
     *,
     user_id: UUID,
@@ -93,7 +94,7 @@ def issue_api_key(
     return IssuedKey(key, secret)
 
 
-@transaction.atomic
+@command
 def rotate_api_key(
     *, api_key_id: UUID, actor: Actor, grace_minutes: int = 60, expires_at: datetime | None = None
 ) -> IssuedKey:
@@ -124,7 +125,7 @@ def rotate_api_key(
     return IssuedKey(key, secret)
 
 
-@transaction.atomic
+@command
 def revoke_api_key(*, api_key_id: UUID, actor: Actor) -> ApiKey:
     """Take a key away, with all tokens that were got for it; twice is fine.
 

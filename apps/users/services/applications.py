@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -22,7 +22,7 @@ from apps.users.services.sign_ins import end_sign_ins
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-@transaction.atomic
+@command
 def admit_application(
     *,
     name: str,
@@ -49,7 +49,7 @@ def admit_application(
     return application
 
 
-@transaction.atomic
+@command
 def end_application(*, application_id: UUID, actor: Actor) -> Application:
     """Let an application act for nobody any more; twice is fine. Raises NotAllowed, NotFound."""
     require(actor, MANAGE_CLIENT)

@@ -18,6 +18,7 @@ from apps.users.errors import EmailTaken, NotAClient, ReportingLineLoops
 from apps.users.events import UserAccessChanged, UserPasswordChanged
 from apps.users.models import Role, RolePermission, SignIn, User
 from apps.users.permissions import MANAGE_USER
+from apps.users.rules.time_zones import is_time_zone
 from apps.users.selectors import forget_standings, reports_of
 
 MOST_REQUESTS = 1_000_000
@@ -31,7 +32,7 @@ def add_user(
     role: str,
     password: str | None,
     manager_id: UUID | None = None,
-    time_zone: str = "UTC",
+    time_zone: str = "",
     all_territories: bool = False,
     actor: Actor,
 ) -> User:
@@ -45,6 +46,7 @@ def add_user(
         raise InvalidInput.field("role", f"Choose one of {', '.join(Role.values)}.")
     if User.objects.filter(email__iexact=email).exists():
         raise EmailTaken
+    _check_time_zone(time_zone)
     if all_territories and role != Role.INTEGRATION:
         raise InvalidInput.field("all_territories", "This is for machine clients.")
     user = User(
@@ -134,6 +136,22 @@ def set_password(*, user_id: UUID, password: str, actor: Actor) -> None:
 
 
 @command
+def set_time_zone(*, user_id: UUID, time_zone: str, actor: Actor) -> User:
+    """Show a person moments where they are; without a name, where the organisation is.
+
+    Raises NotAllowed, NotFound, InvalidInput.
+    """
+    require(actor, MANAGE_USER)
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound
+    _check_time_zone(time_zone)
+    user.time_zone = time_zone
+    user.save(update_fields=["time_zone", "updated_at"])
+    return user
+
+
+@command
 def limit_requests(
     *,
     user_id: UUID,
@@ -190,6 +208,13 @@ def _manager(manager_id: UUID | None) -> User | None:
     if manager is None:
         raise InvalidInput.field("manager_id", "There is no such person.")
     return manager
+
+
+def _check_time_zone(name: str) -> None:
+    if name and not is_time_zone(name):
+        raise InvalidInput.field(
+            "time_zone", "Give a name of the IANA database, such as Europe/Berlin."
+        )
 
 
 def _check_password(password: str, user: User) -> None:

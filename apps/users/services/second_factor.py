@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.errors import NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -38,7 +39,7 @@ class Enrolment:
     address: str
 
 
-@transaction.atomic
+@command
 def begin_second_factor(*, actor: Actor) -> Enrolment:
     """Give one's authenticator a secret, which counts once confirmed. Raises SecondFactorThere."""
     factor = _locked(actor.id)
@@ -55,7 +56,7 @@ def begin_second_factor(*, actor: Actor) -> Enrolment:
     )
 
 
-@transaction.atomic
+@command
 def confirm_second_factor(*, code: str, actor: Actor) -> tuple[str, ...]:
     """Show that the authenticator works; returns the recovery codes, which are shown once.
 
@@ -103,7 +104,7 @@ def _take_code(user: User, code: str) -> bool:
     return True
 
 
-@transaction.atomic
+@command
 def reset_second_factor(*, user_id: UUID, actor: Actor) -> None:
     """Let somebody who lost it enrol anew. Raises NotAllowed, NotFound."""
     require(actor, MANAGE_USER)

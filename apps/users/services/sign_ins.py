@@ -22,6 +22,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
 from apps.core.actors import Actor, system_actor
+from apps.core.commands import acting
 from apps.core.identifiers import new_id
 from apps.core.journal import publish
 from apps.users.errors import (
@@ -123,12 +124,12 @@ def take_code(*, user: User, code: str, visitor: Visitor) -> None:
         raise
 
 
-@transaction.atomic
 def _tell_refusal(subject_id: UUID, *, because: str, locked_for: int, visitor: Visitor) -> None:
-    publish(
-        UserSignInRefused(subject_id=subject_id, because=because, locked_for=locked_for),
-        actor=visitor.as_actor(),
-    )
+    with acting(actor := visitor.as_actor()):
+        publish(
+            UserSignInRefused(subject_id=subject_id, because=because, locked_for=locked_for),
+            actor=actor,
+        )
 
 
 @cache
@@ -136,7 +137,6 @@ def _nobodys_password() -> str:
     return make_password("nobody")
 
 
-@transaction.atomic
 def start_sign_in(
     *,
     user: User,
@@ -148,23 +148,24 @@ def start_sign_in(
     lifetime: timedelta | None = None,
 ) -> SignIn:
     """Begin a chain of tokens for somebody who proved who they are; `scopes` narrow the role."""
-    started = SignIn.objects.create(
-        user=user,
-        application=application,
-        api_key=api_key,
-        scopes=None if scopes is None else sorted(scopes),
-        current_token=new_id(),
-        expires_at=timezone.now() + (lifetime or api_settings.REFRESH_TOKEN_LIFETIME),
-    )
-    note_sign_in(user=user, method=method, visitor=visitor)
-    return started
+    with acting(visitor.as_actor(user)):
+        started = SignIn.objects.create(
+            user=user,
+            application=application,
+            api_key=api_key,
+            scopes=None if scopes is None else sorted(scopes),
+            current_token=new_id(),
+            expires_at=timezone.now() + (lifetime or api_settings.REFRESH_TOKEN_LIFETIME),
+        )
+        note_sign_in(user=user, method=method, visitor=visitor)
+        return started
 
 
-@transaction.atomic
 def note_sign_in(*, user: User, method: str, visitor: Visitor) -> None:
     """Tell that somebody signed in, by tokens or to the back office."""
-    User.objects.filter(pk=user.pk).update(last_login=timezone.now())
-    publish(UserSignedIn(user_id=user.pk, method=method), actor=visitor.as_actor(user))
+    with acting(actor := visitor.as_actor(user)):
+        User.objects.filter(pk=user.pk).update(last_login=timezone.now())
+        publish(UserSignedIn(user_id=user.pk, method=method), actor=actor)
 
 
 def refresh_tokens(*, refresh: str) -> Tokens:

@@ -21,9 +21,9 @@ from uuid import UUID
 import jwt
 from cachetools import TTLCache, cached
 from django.conf import settings
-from django.db import transaction
 
-from apps.core.actors import system_actor
+from apps.core.actors import Actor
+from apps.core.commands import acting, command
 from apps.core.errors import Refusal
 from apps.core.journal import publish
 from apps.users.errors import SingleSignOnRefused
@@ -112,7 +112,7 @@ def person_from_provider(
     try:
         claims = _claims(provider, code, kept)
         subject = f"{provider.issuer} {claims['sub']}"
-        return _person(provider, identity_of(claims, provider), visitor)
+        return _person(provider, identity_of(claims, provider), visitor.as_actor())
     except (ClaimsRefused, jwt.PyJWTError, Refusal) as failure:
         _tell_refusal(subject, str(failure), visitor)
         raise SingleSignOnRefused from None
@@ -150,10 +150,9 @@ def _claims(provider: Provider, code: str, kept: dict[str, Any]) -> dict[str, An
     return claims
 
 
-@transaction.atomic
-def _person(provider: Provider, identity: Identity, visitor: Visitor) -> User:
+@command
+def _person(provider: Provider, identity: Identity, actor: Actor) -> User:
     """The person an identity belongs to: known, connected by e-mail, or added."""
-    actor = system_actor(door=visitor.door, request_id=visitor.request_id)
     known = (
         ExternalIdentity.objects.select_related("user")
         .filter(provider=provider.name, subject=identity.subject)
@@ -189,14 +188,13 @@ def _person(provider: Provider, identity: Identity, visitor: Visitor) -> User:
     return user
 
 
-@transaction.atomic
 def _tell_refusal(subject: str, because: str, visitor: Visitor) -> None:
-    publish(
-        UserSignInRefused(
-            subject_id=_id_of(subject), because=f"single sign-on: {because}"[:200], locked_for=0
-        ),
-        actor=visitor.as_actor(),
-    )
+    because = f"single sign-on: {because}"[:200]
+    with acting(actor := visitor.as_actor()):
+        publish(
+            UserSignInRefused(subject_id=_id_of(subject), because=because, locked_for=0),
+            actor=actor,
+        )
 
 
 def _id_of(subject: str) -> UUID:

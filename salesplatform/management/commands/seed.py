@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from apps.core.actors import system_actor
 from apps.core.partitions import prepare_months
 from apps.opportunities.services.pipelines import seed_default_pipeline
 
@@ -15,5 +16,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         prepare_months()
-        pipeline = seed_default_pipeline()
+        pipeline = seed_default_pipeline(actor=system_actor(door="command"))
         self.stdout.write(f"Pipeline {pipeline.name} is in place.")

@@ -22,4 +22,4 @@ class Command(BaseCommand):
         for seal in heads():
             self.stdout.write(f"{seal} holds, head {bytes(seal.chain).hex()}")
         for table, month in detached_months():
-            self.stdout.write(f"{table} {month:%Y-%m} was detached and is not verified")
+            self.stdout.write(f"{table} {month:%Y-%m} was taken away and is not verified")

@@ -11,7 +11,7 @@ from apps.core.history import Watch
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0006_consent'),
+        ('core', '0010_job_scopes'),
     ]
 
     operations = [
