@@ -86,6 +86,21 @@ def period_containing(day: date, kind: PeriodKind, *, start_month: int = 1) -> P
     return parse_period(f"Q{quarter}_{year}", start_month=start_month)
 
 
+def parts_of(period: Period, kind: PeriodKind, *, start_month: int = 1) -> list[Period]:
+    """The months, quarters or years that a period consists of, in their order.
+
+    Raises InvalidInput where it is no whole number of them.
+    """
+    parts: list[Period] = []
+    day = period.starts_on
+    while day <= period.ends_on:
+        parts.append(period_containing(day, kind, start_month=start_month))
+        day = parts[-1].ends_on + timedelta(days=1)
+    if (parts[0].starts_on, parts[-1].ends_on) != (period.starts_on, period.ends_on):
+        raise InvalidInput.field("by", f"{period} has no whole {kind}s.")
+    return parts
+
+
 def organisation_today() -> date:
     """The calendar day it is where the organisation is."""
     return organisation_day(timezone.now())

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Sum
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
+from apps.core.admin.inlines import ReadOnlyInline
+from apps.core.admin.operations import Operation, OperationForm, choice, text
 from apps.core.admin.service_forms import ServiceForm
 from apps.quotas.models import Quota
 from apps.quotas.permissions import READ_QUOTA, SET_QUOTA
 from apps.quotas.rules import QuotaType, percentage_of
 from apps.quotas.selectors import attained_of
+from apps.quotas.services.allocation import BY, QuotaShare, allocate_quota
 from apps.quotas.services.quotas import change_quota, set_quota
+from apps.users.models import User
 
 
 class QuotaForm(ServiceForm):
@@ -43,6 +50,85 @@ def _change(*, quota_id: Any, actor: Actor, amount: Any) -> Quota:
     return change_quota(quota_id=quota_id, quota_amount=amount, actor=actor)
 
 
+class AllocationForm(OperationForm):
+    """One person a line: the address, and a weight where not all weigh the same."""
+
+    shares = text(
+        "People",
+        required=True,
+        long=True,
+        help_text="One a line: jane@acme.com, or jane@acme.com 1.5 with a weight.",
+    )
+    by = choice(
+        "Over",
+        [("", "All of the period"), *((one.value, f"Its {one.value}s") for one in BY)],
+        required=False,
+    )
+    over_assignment = forms.DecimalField(
+        label="Given out on top, in percent",
+        initial=0,
+        min_value=0,
+        max_value=100,
+        decimal_places=2,
+        widget=UnfoldAdminDecimalFieldWidget(),
+    )
+
+    def clean_shares(self) -> list[QuotaShare]:
+        """The shares as the service takes them."""
+        lines = [one.split() for one in self.cleaned_data["shares"].splitlines() if one.strip()]
+        emails = {words[0].lower() for words in lines}
+        people = dict(User.objects.filter(email__in=emails).values_list("email", "pk"))
+        return [self._share(words, people) for words in lines]
+
+    @staticmethod
+    def _share(words: list[str], people: dict[str, Any]) -> QuotaShare:
+        email, *rest = words
+        user_id = people.get(email.lower())
+        if user_id is None:
+            raise forms.ValidationError(f"There is no person {email}.")
+        try:
+            weight = Decimal(*(rest or ["1"]))
+        except (TypeError, InvalidOperation):
+            raise forms.ValidationError(f"Give one weight after {email}.") from None
+        if not weight.is_finite():
+            raise forms.ValidationError(f"Give one weight after {email}.")
+        return QuotaShare(user_id=user_id, weight=weight)
+
+    def clean_by(self) -> str | None:
+        """Nothing chosen is nothing stated."""
+        return self.cleaned_data["by"] or None
+
+
+class PartsInline(ReadOnlyInline):
+    """What a quota was shared out into."""
+
+    model = Quota
+    fk_name = "parent"
+    related = ("user", "territory")
+    ordering = ("starts_on", "user__name", "territory__name")
+    fields = ("who", "period", "share")
+    verbose_name_plural = "Shared out into"
+
+    @display(description="Whose")
+    def who(self, row: Quota) -> Any:
+        """The person or territory."""
+        return show.cut(str(row.user or row.territory))
+
+    @display(description="Quota")
+    def share(self, row: Quota) -> Any:
+        """What is to be brought in."""
+        return _target(row)
+
+
+def _allocated(row: Quota) -> Decimal | None:
+    found: Decimal | None = row.children.aggregate(Sum("amount"))["amount__sum"]
+    return found
+
+
+def _target(row: Quota) -> Any:
+    return show.money(row.amount, row.currency if row.quota_type == QuotaType.REVENUE else "")
+
+
 @admin.register(Quota)
 class QuotaAdmin(ActorAdmin):
     """What people and territories are to bring in."""
@@ -66,7 +152,20 @@ class QuotaAdmin(ActorAdmin):
         ("who", "period"),
         ("quota_type", "amount"),
         ("attained", "percentage"),
+        ("shared_out", "gap"),
         ("starts_on", "ends_on"),
+    )
+    inlines = (PartsInline,)
+    operations = (
+        Operation(
+            name="allocate",
+            label="Share out",
+            permission=SET_QUOTA,
+            one=allocate_quota,
+            form=AllocationForm,
+            icon="account_tree",
+            sentence="Makes quotas that come to this one; sharing it out anew changes them.",
+        ),
     )
     readonly_fields = (
         "who",
@@ -74,6 +173,8 @@ class QuotaAdmin(ActorAdmin):
         "quota_type",
         "attained",
         "percentage",
+        "shared_out",
+        "gap",
         "starts_on",
         "ends_on",
     )
@@ -88,12 +189,7 @@ class QuotaAdmin(ActorAdmin):
 
     def rows(self, actor: Actor, *, with_bin: bool = False) -> Any:
         """The quotas of people and territories within reach."""
-        rows, reach = Quota.objects.select_related("user", "territory"), actor.reach
-        if reach.everything:
-            return rows
-        return rows.filter(
-            Q(user_id__any=reach.user_ids) | Q(territory_id__any=reach.territory_ids)
-        )
+        return Quota.objects.visible_to(actor).select_related("user", "territory")
 
     def complete(self, page: Any) -> None:
         """What is attained of each."""
@@ -119,6 +215,18 @@ class QuotaAdmin(ActorAdmin):
         found = None if attained is None else percentage_of(attained, row.amount)
         return show.NOTHING if found is None else f"{found} %"
 
+    @display(description="Shared out")
+    def shared_out(self, row: Quota) -> Any:
+        """What its parts come to."""
+        parts = _allocated(row)
+        return show.NOTHING if parts is None else show.money(parts, row.currency)
+
+    @display(description="Gap")
+    def gap(self, row: Quota) -> Any:
+        """What nobody was given; below zero where more was given than there is."""
+        parts = _allocated(row)
+        return show.NOTHING if parts is None else show.money(row.amount - parts, row.currency)
+
     @display(description="Whose")
     def who(self, row: Quota) -> Any:
         """The person or territory."""
@@ -127,4 +235,4 @@ class QuotaAdmin(ActorAdmin):
     @display(description="Quota")
     def target(self, row: Quota) -> Any:
         """What is to be brought in."""
-        return show.money(row.amount, row.currency if row.quota_type == QuotaType.REVENUE else "")
+        return _target(row)

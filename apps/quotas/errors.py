@@ -17,3 +17,10 @@ class OwnQuota(RuleBroken):
 
     reason = "own_quota"
     message = "Somebody else sets your quota."
+
+
+class AllocatedElsewhere(Conflict):
+    """A quota belongs to one allocation at most, and never to itself."""
+
+    reason = "allocated_elsewhere"
+    message = "One of these quotas is part of another allocation, or this one is part of it."

@@ -12,7 +12,7 @@ from apps.core.rows.scope import OwnedScope
 from apps.quotas.models import Quota, QuotaCredit
 from apps.quotas.permissions import READ_QUOTA
 from apps.quotas.rules import CreditKind, QuotaType
-from apps.quotas.selectors import ATTAINED
+from apps.quotas.selectors import ALLOCATED, ATTAINED
 from apps.territories.fields import TERRITORY_NAMES
 from apps.users.fields import USER_NAMES
 
@@ -28,7 +28,7 @@ QUOTAS = Listing(
     model=Quota,
     read=READ_QUOTA,
     scope=_HOLDER,
-    joins=f"CROSS JOIN LATERAL (SELECT {ATTAINED} AS attained) AS a",
+    joins=f"CROSS JOIN LATERAL (SELECT {ATTAINED} AS attained, {ALLOCATED} AS allocated) AS a",
     fields=(
         Field("id"),
         Field("user", card=USER_NAMES),
@@ -45,6 +45,9 @@ QUOTAS = Listing(
             expression="round(a.attained * 100 / nullif(t.amount, 0), 2)",
             kind=Kind.MONEY,
         ),
+        Field("parent_id", source="parent"),
+        Field("allocated_amount", expression="a.allocated", kind=Kind.MONEY),
+        Field("allocation_gap", expression="t.amount - a.allocated", kind=Kind.MONEY),
         Field("created_at"),
         Field("updated_at"),
     ),
@@ -52,6 +55,7 @@ QUOTAS = Listing(
         Filter("period", 't."period" = %s', _period_key, "Such as Q1_2026, M03_2026 or FY_2026."),
         refers_to("user_id"),
         refers_to("territory_id"),
+        refers_to("parent_id"),
         one_of("quota_type", QuotaType),
     ),
     orderings=(

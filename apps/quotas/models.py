@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Self
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from apps.core.actors import Actor
 from apps.core.history import audited
 from apps.core.identifiers import new_id
 from apps.core.models import Record
@@ -27,12 +30,26 @@ def _holder_id() -> models.GeneratedField:
     )
 
 
+class QuotaQuerySet(models.QuerySet):
+    """Reads of quotas."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """The quotas of people and territories within the actor's reach."""
+        reach = actor.reach
+        if reach.everything:
+            return self
+        return self.filter(
+            Q(user_id__any=reach.user_ids) | Q(territory_id__any=reach.territory_ids)
+        )
+
+
 @audited("quotas", leave_out=("holder_id", "attained_at"))
 class Quota(Record):
     """What a person or territory is to bring in a period (sales-system-architecture, Quota Schema).
 
     What is attained is not kept here: it is the sum of the ledger. `attained_at` notes when that
     was told; `starts_on` and `ends_on` keep what the period meant. Of deals, `amount` is a number.
+    `parent` is the quota from which it was shared out.
     """
 
     user = models.ForeignKey(
@@ -49,6 +66,11 @@ class Quota(Record):
     amount = MoneyField()
     currency = CurrencyField()
     attained_at = models.DateTimeField(null=True, editable=False)
+    parent = models.ForeignKey(
+        "self", null=True, editable=False, on_delete=models.PROTECT, related_name="children"
+    )
+
+    objects: ClassVar = QuotaQuerySet.as_manager()
 
     class Meta:
         indexes = [

@@ -1,7 +1,11 @@
-"""What a won deal is credited to whom, and how a quota stands. No database, no clock."""
+"""What a won deal is credited to whom, how a quota is shared out, and how it stands.
+
+No database, no clock.
+"""
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -156,3 +160,66 @@ def pace(*, amount: Decimal, attained: Decimal, period: Period, today: date) -> 
         expected=to_cents(amount * gone / total),
         projected=to_cents(attained * total / gone) if gone else None,
     )
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Somebody's part in what is shared out.
+
+    Attributes:
+        holder_id: the person or territory.
+        weight: against those of the others.
+        since: their first day in the role; they carry nothing before it.
+        ramp: percent of a full target in each month from that day on; all of it afterwards.
+    """
+
+    holder_id: UUID
+    weight: Decimal = Decimal(1)
+    since: date | None = None
+    ramp: tuple[Decimal, ...] = ()
+
+    def carried_in(self, period: Period) -> Decimal:
+        """How much of a full target they carry in a period, by its working days: 0 to 1."""
+        if self.since is None:
+            return Decimal(1)
+        first, carried = self.since, Decimal(0)
+        for month, percent in enumerate(self.ramp, start=1):
+            following = _months_after(self.since, month)
+            carried += percent * _shared_days(period, first, following - timedelta(days=1))
+            first = following
+        carried += WHOLE * _shared_days(period, first, period.ends_on)
+        return carried / WHOLE / working_days(period.starts_on, period.ends_on)
+
+
+def _months_after(day: date, months: int) -> date:
+    """The same day so many months later, or the last of a shorter month."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = index // 12, index % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
+
+
+def _shared_days(period: Period, first: date, last: date) -> int:
+    return working_days(max(first, period.starts_on), min(last, period.ends_on))
+
+
+def allocated(
+    total: Decimal,
+    *,
+    parts: Sequence[Period],
+    seasonality: Sequence[Decimal],
+    portions: Sequence[Portion],
+) -> dict[tuple[UUID, Period], Decimal]:
+    """A total shared out over periods by their seasons, and in each over those who carry it.
+
+    The parts come to the total exactly, in every period and in all. Where nobody carries anything
+    in a period that has a part of it, ValueError names the period.
+    """
+    found: dict[tuple[UUID, Period], Decimal] = {}
+    for part, target in zip(parts, shared(total, seasonality), strict=True):
+        weights = [one.weight * one.carried_in(part) for one in portions]
+        if target and not any(weights):
+            raise ValueError(part.key)
+        amounts = shared(target, weights)
+        for one, amount in zip(portions, amounts, strict=True):
+            found[one.holder_id, part] = amount
+    return found

@@ -29,6 +29,9 @@ ATTAINED = """(
          WHERE c.holder_id = t.holder_id AND c.closed_on BETWEEN t.starts_on AND t.ends_on)
     END)"""
 
+# What a quota `t` was shared out into; nothing where it was not.
+ALLOCATED = "(SELECT sum(part.amount) FROM quotas_quota part WHERE part.parent_id = t.id)"
+
 
 @dataclass(frozen=True)
 class Attainment:

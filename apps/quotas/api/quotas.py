@@ -11,13 +11,20 @@ from django.conf import settings
 from rest_framework import serializers
 
 from apps.core.actors import Actor
-from apps.core.api.bodies import Body, Currency, Identifier, Money, Text
+from apps.core.api.bodies import Body, Currency, Flag, Identifier, Money, Text
 from apps.core.api.endpoint import Endpoint, listed, operation, shown
 from apps.core.api.schema import row_serializer
 from apps.core.periods import organisation_today, parse_period
 from apps.quotas.fields import CREDITS, QUOTAS
 from apps.quotas.rules import QuotaType
 from apps.quotas.selectors import Attainment, attainments
+from apps.quotas.services.allocation import (
+    BY,
+    MOST_SHARES,
+    Allocation,
+    QuotaShare,
+    allocate_quota,
+)
 from apps.quotas.services.quotas import change_quota, set_quota
 
 TAGS = ("quotas",)
@@ -67,6 +74,118 @@ class QuotaItem(Endpoint):
         return QUOTAS.one(actor, quota_id)
 
 
+class _Money(serializers.DecimalField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=20, decimal_places=2, coerce_to_string=False, **options)
+
+
+def _number(amount: Decimal | None) -> orjson.Fragment | None:
+    return None if amount is None else orjson.Fragment(f"{amount:.2f}")
+
+
+class ShareFacts(Body):
+    """Who gets a part: either a person or a territory."""
+
+    user_id = Identifier(required=False)
+    territory_id = Identifier(required=False)
+    weight = serializers.DecimalField(
+        max_digits=12, decimal_places=4, min_value=0, default=Decimal(1)
+    )
+    since = serializers.DateField(
+        required=False, help_text="First day in the role; nothing is given for before."
+    )
+    ramp = serializers.ListField(
+        child=serializers.DecimalField(max_digits=5, decimal_places=2, min_value=0, max_value=100),
+        max_length=24,
+        default=list,
+        help_text="Percent of a full target in each month since then.",
+    )
+
+
+class AllocationFacts(Body):
+    """How a quota is shared out."""
+
+    quota_id = Identifier()
+    shares = serializers.ListField(child=ShareFacts(), min_length=1, max_length=MOST_SHARES)
+    by = serializers.ChoiceField(
+        [(one.value, one.value) for one in BY],
+        required=False,
+        help_text="Also over the months or quarters of its period.",
+    )
+    seasonality = serializers.ListField(
+        child=serializers.DecimalField(max_digits=12, decimal_places=4, min_value=0),
+        max_length=12,
+        default=list,
+        help_text="A weight for each of those parts.",
+    )
+    over_assignment = serializers.DecimalField(
+        max_digits=5,
+        decimal_places=2,
+        min_value=0,
+        max_value=100,
+        default=Decimal(0),
+        help_text="Percent that is given out on top.",
+    )
+    dry_run = Flag(default=False)
+
+
+class AllottedAnswer(serializers.Serializer):
+    """A part; one that is only tried out has no id yet."""
+
+    quota_id = serializers.UUIDField(allow_null=True)
+    user_id = serializers.UUIDField(allow_null=True)
+    territory_id = serializers.UUIDField(allow_null=True)
+    period = serializers.CharField()
+    quota_amount = _Money()
+    previous_amount = _Money(allow_null=True)
+
+
+class AllocationAnswer(serializers.Serializer):
+    """What a quota was shared out into. The gap is what nobody was given."""
+
+    quota_id = serializers.UUIDField()
+    quota_amount = _Money()
+    allocated_amount = _Money()
+    allocation_gap = _Money()
+    is_kept = serializers.BooleanField()
+    quotas = AllottedAnswer(many=True)
+
+
+class QuotaAllocation(Endpoint):
+    """`/quotas/allocate`."""
+
+    @operation(
+        summary="Share a quota out, over people, territories and the parts of its period",
+        body=AllocationFacts,
+        answer=AllocationAnswer,
+        tags=TAGS,
+    )
+    def post(self, actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
+        shares = [QuotaShare(**{**one, "ramp": tuple(one["ramp"])}) for one in body.pop("shares")]
+        return _allocation_answer(allocate_quota(shares=shares, actor=actor, **body))
+
+
+def _allocation_answer(found: Allocation) -> dict[str, Any]:
+    return {
+        "quota_id": found.quota.pk,
+        "quota_amount": _number(found.quota.amount),
+        "allocated_amount": _number(found.allocated),
+        "allocation_gap": _number(found.gap),
+        "is_kept": found.is_kept,
+        "quotas": [
+            {
+                "quota_id": one.quota.pk if found.is_kept or one.previous is not None else None,
+                "user_id": one.quota.user_id,
+                "territory_id": one.quota.territory_id,
+                "period": one.quota.period,
+                "quota_amount": _number(one.quota.amount),
+                "previous_amount": _number(one.previous),
+            }
+            for one in found.parts
+        ],
+    }
+
+
 class CreditCollection(Endpoint):
     """`/quotas/credits`."""
 
@@ -79,11 +198,6 @@ class AttainmentQuery(Body):
     period = Text(max_length=20)
     user_id = Identifier(required=False)
     territory_id = Identifier(required=False)
-
-
-class _Money(serializers.DecimalField):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=20, decimal_places=2, coerce_to_string=False, **options)
 
 
 class AttainmentAnswer(serializers.Serializer):
@@ -107,10 +221,6 @@ class AttainmentsAnswer(serializers.Serializer):
     territory_id = serializers.UUIDField(allow_null=True)
     as_of = serializers.DateField()
     quotas = AttainmentAnswer(many=True)
-
-
-def _number(amount: Decimal | None) -> orjson.Fragment | None:
-    return None if amount is None else orjson.Fragment(f"{amount:.2f}")
 
 
 def _answer(one: Attainment) -> dict[str, Any]:

@@ -2,10 +2,17 @@
 
 from django.urls import path
 
-from apps.quotas.api.quotas import CreditCollection, QuotaAttainment, QuotaCollection, QuotaItem
+from apps.quotas.api.quotas import (
+    CreditCollection,
+    QuotaAllocation,
+    QuotaAttainment,
+    QuotaCollection,
+    QuotaItem,
+)
 
 urlpatterns = [
     path("quotas", QuotaCollection.as_view()),
+    path("quotas/allocate", QuotaAllocation.as_view()),
     path("quotas/attainment", QuotaAttainment.as_view()),
     path("quotas/credits", CreditCollection.as_view()),
     path("quotas/<uuid:quota_id>", QuotaItem.as_view()),

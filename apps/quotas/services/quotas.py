@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -49,7 +51,13 @@ def set_quota(
         NotAllowed, InvalidInput, TerritoryInactive, OwnQuota, QuotaTaken.
     """
     require(actor, SET_QUOTA)
-    _check_holder(user_id, territory_id, actor)
+    if (user_id is None) == (territory_id is None):
+        raise InvalidInput.field("user_id", "Give either a user_id or a territory_id.")
+    check_holders(
+        user_ids=[user_id] if user_id else [],
+        territory_ids=[territory_id] if territory_id else [],
+        actor=actor,
+    )
     wanted = parse_period(period, start_month=settings.FISCAL_YEAR_START_MONTH)
     if currency not in (None, settings.DEFAULT_CURRENCY):
         raise InvalidInput.field("currency", f"Quotas are in {settings.DEFAULT_CURRENCY}.")
@@ -67,18 +75,7 @@ def set_quota(
         amount=quota_amount,
         currency=settings.DEFAULT_CURRENCY,
     )
-    publish(
-        QuotaSet(
-            quota_id=quota.pk,
-            user_id=user_id,
-            territory_id=territory_id,
-            period=quota.period,
-            quota_type=quota_type,
-            amount=quota.amount,
-            currency=quota.currency,
-        ),
-        actor=actor,
-    )
+    publish(QuotaSet(**facts_told(quota)), actor=actor)
     tell_attained([holder_id], actor=actor)
     return quota
 
@@ -86,50 +83,61 @@ def set_quota(
 @command
 def change_quota(*, quota_id: UUID, quota_amount: Decimal, actor: Actor) -> Quota:
     """Make a quota within reach another amount. Raises NotFound, NotAllowed, OwnQuota."""
-    quota = Quota.objects.select_for_update(of=("self",)).filter(pk=quota_id).first()
-    if quota is None or not actor.reach.includes(
-        owner_id=quota.user_id, territory_id=quota.territory_id
-    ):
-        raise NotFound
+    quota = lock_quota(quota_id, actor=actor)
     require(actor, SET_QUOTA)
-    _refuse_own(quota.user_id, actor)
+    _refuse_own([quota.user_id], actor)
     previous = quota.amount
     if previous == quota_amount:
         return quota
     quota.amount = quota_amount
     quota.save(update_fields=["amount", "updated_at"])
-    publish(
-        QuotaUpdated(
-            quota_id=quota.pk,
-            user_id=quota.user_id,
-            territory_id=quota.territory_id,
-            period=quota.period,
-            quota_type=quota.quota_type,
-            amount=quota_amount,
-            previous_amount=previous,
-            currency=quota.currency,
-        ),
-        actor=actor,
-    )
+    publish(QuotaUpdated(**facts_told(quota), previous_amount=previous), actor=actor)
     tell_attained([quota.user_id or quota.territory_id], actor=actor)
     return quota
 
 
-def _check_holder(user_id: UUID | None, territory_id: UUID | None, actor: Actor) -> None:
-    if (user_id is None) == (territory_id is None):
-        raise InvalidInput.field("user_id", "Give either a user_id or a territory_id.")
-    if territory_id is not None:
+def lock_quota(quota_id: UUID, *, actor: Actor) -> Quota:
+    """A quota within reach, locked until the transaction ends. Raises NotFound."""
+    quota: Quota | None = (
+        Quota.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=quota_id).first()
+    )
+    if quota is None:
+        raise NotFound
+    return quota
+
+
+def check_holders(
+    *, user_ids: Collection[UUID], territory_ids: Collection[UUID], actor: Actor
+) -> None:
+    """Refuse to give quotas to anybody out of reach, and to oneself.
+
+    Raises InvalidInput, TerritoryInactive, OwnQuota.
+    """
+    for territory_id in territory_ids:
         check_active_territory(territory_id, actor)
-        return
-    is_seen = actor.reach.includes(owner_id=user_id, territory_id=None)
-    if not is_seen or not User.objects.active().filter(pk=user_id).exists():
+    wanted = set(user_ids)
+    is_within = actor.reach.everything or wanted <= set(actor.reach.user_ids)
+    if not is_within or User.objects.active().filter(pk__any=wanted).count() < len(wanted):
         raise InvalidInput.field("user_id", "There is no such person.")
-    _refuse_own(user_id, actor)
+    _refuse_own(user_ids, actor)
 
 
-def _refuse_own(user_id: UUID | None, actor: Actor) -> None:
-    if user_id == actor.id and not actor.reach.everything:
+def _refuse_own(user_ids: Collection[UUID | None], actor: Actor) -> None:
+    if actor.id in user_ids and not actor.reach.everything:
         raise OwnQuota
+
+
+def facts_told(quota: Quota) -> dict[str, Any]:
+    """What every event about a quota tells of it."""
+    return {
+        "quota_id": quota.pk,
+        "user_id": quota.user_id,
+        "territory_id": quota.territory_id,
+        "period": quota.period,
+        "quota_type": quota.quota_type,
+        "amount": quota.amount,
+        "currency": quota.currency,
+    }
 
 
 def _lock(name: str) -> None:
