@@ -19,7 +19,9 @@ def test_the_right_token_reads_the_counters(settings):
     assert b"salesplatform_" in answer.content
 
 
-@pytest.mark.parametrize("shown", ["", "Bearer ", "Bearer told", "Bearer \u00fc", "told-to-prometheus"])
+@pytest.mark.parametrize(
+    "shown", ["", "Bearer ", "Bearer told", "Bearer \u00fc", "told-to-prometheus"]
+)
 def test_a_wrong_token_is_told_nothing(settings, shown):
     settings.METRICS_TOKEN = "told-to-prometheus"
     answer = ask(Authorization=shown)
