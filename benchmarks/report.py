@@ -16,6 +16,8 @@ from benchmarks.operations import OPERATIONS
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 FLAT = 1.2
+# CPU ms of the ceiling where the bars in CPU ms were set: a slower hour moves both alike.
+CEILING_THEN = 1.15
 MOST_WORKER_MB = 200
 
 _HEAD = (
@@ -42,7 +44,8 @@ def verdicts(result: Result, small: Result | None) -> Iterator[tuple[str, bool]]
     if operation.most_ratio is not None:
         yield f"≤ {operation.most_ratio:g}× ceiling", result.ratio <= operation.most_ratio
     if operation.most_cpu is not None:
-        yield f"≤ {operation.most_cpu:g} ms CPU", figures["cpu"] <= operation.most_cpu
+        cpu = result.ratio * CEILING_THEN
+        yield f"≤ {operation.most_cpu:g} ms CPU (is {cpu:.2f})", cpu <= operation.most_cpu
     if operation.is_flat and small is not None:
         growth = result.ratio / small.ratio
         yield f"≤ {FLAT:g}× of 10k (is {growth:.2f}×)", growth <= FLAT

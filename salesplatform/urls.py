@@ -3,10 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from apps.core.api.system import health
+from apps.core.api.system import health, metrics
 from apps.core.graphql.endpoint import GraphQL, explorer
 from apps.users.api.oauth import (
     TokenGrant,
@@ -33,7 +32,7 @@ API_V1 = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("health", health),
-    path("metrics", ExportToDjangoView),
+    path("metrics", metrics),
     path("api/v1/", include(API_V1)),
     path(".well-known/jwks.json", signing_keys, name="signing-keys"),
     path(".well-known/oauth-authorization-server", server_metadata),

@@ -224,6 +224,8 @@ LOGIN_REDIRECT_URL = "admin:index"
 SECOND_FACTOR_ROLES: list[str] = env.list("SECOND_FACTOR_ROLES", default=[])
 # OpenID Connect providers, as apps.users.rules.claims.Provider describes them.
 SINGLE_SIGN_ON: list[dict[str, Any]] = env.json("SINGLE_SIGN_ON", default=[])
+# What Prometheus shows at /metrics, which is closed without one.
+METRICS_TOKEN: str | None = env("METRICS_TOKEN", default="")
 # 32 bytes in base64: seals secrets at rest.
 SEALING_KEY = env("SEALING_KEY", default="")
 # The keys that wrap data keys: `2:base64 1:base64`, the first one in use, and the key of the blind

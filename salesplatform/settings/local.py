@@ -23,5 +23,6 @@ STORAGES["staticfiles"] = {  # noqa: F405
 STATIC_ROOT = None  # type: ignore[assignment]  # served from where the apps keep them
 WHITENOISE_USE_FINDERS = True
 DEMO_ALLOWED = True
+METRICS_TOKEN = METRICS_TOKEN or None  # noqa: F405
 GRAPHQL_EXPLORABLE = True
 AUTH_PASSWORD_VALIDATORS = []  # the demo sign-ins have a short password

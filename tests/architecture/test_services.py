@@ -53,7 +53,6 @@ ONLY_READING_OR_LOCKING = """
         fields_of_each hidden_columns
     leads: lock_leads lock_lead lock_for_conversion
     opportunities: take_in_hand take_one_in_hand refuse_stale owner_of_new account_within_reach
-        check_territory
     privacy: what_would_be_erased everything_about export_visible_to exported_file
 """
 # Transactions in nobody's name: what they write is not audited, or they are part of a command.

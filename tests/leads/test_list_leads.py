@@ -102,6 +102,18 @@ def test_refuses_parameters_that_make_no_sense(api, rep, query):
     assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
 
 
+@pytest.mark.parametrize(
+    "path", ["/leads?source=ads&source=web", "/leads/export.csv?limit=1&limit=1"]
+)
+def test_refuses_a_parameter_that_is_given_twice(api, admin, path):
+    answer = api(admin).call("GET", path)
+    assert answer.status_code == 400, answer.content
+    error = answer.json()["error"]
+    assert (error["code"], error["details"]["reason"]) == ("VALIDATION_ERROR", "repeated_parameter")
+    name = path.partition("?")[2].partition("=")[0]
+    assert error["details"]["fields"] == {name: ["This parameter is given more than once."]}
+
+
 @pytest.mark.parametrize("ordering", ["-created_at", "created_at", "-score", "score"])
 def test_cursors_page_through_everything_once(api, rep, territory, ordering):
     leads = [LeadFactory(owner=rep, territory=territory, score=n % 3) for n in range(7)]

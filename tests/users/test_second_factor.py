@@ -18,6 +18,8 @@ from apps.core.models import BusinessEvent
 from apps.users.errors import SecondFactorThere, WrongCode
 from apps.users.models import SecondFactor
 from apps.users.rules.one_time_codes import code_at, step_of
+from apps.users.selectors import forget_standings
+from apps.users.services.people import change_access
 from apps.users.services.sealing import seal, unseal
 from apps.users.services.second_factor import (
     begin_second_factor,
@@ -153,6 +155,26 @@ def test_an_admin_resets_it_and_nobody_else(rep, manager, admin, acting):
     with pytest.raises(NotFound):
         reset_second_factor(user_id=rep.pk, actor=acting(admin))
     assert BusinessEvent.objects.get(name="user.second_factor_reset").actor_id == admin.pk
+
+
+def test_a_reset_ends_tokens_and_sessions_that_run(rep, acting, admin, api, client):
+    _enrol(rep)
+    client.force_login(rep)
+    running = api(rep)
+    assert running.call("GET", "/leads").status_code == 200
+    assert client.get("/admin/").status_code == 200
+    reset_second_factor(user_id=rep.pk, actor=acting(admin))
+    forget_standings()
+    assert running.call("GET", "/leads").status_code == 401
+    assert client.get("/admin/").status_code == 302
+
+
+def test_another_role_ends_the_sessions_of_the_back_office(rep, acting, admin, client):
+    client.force_login(rep)
+    change_access(
+        user_id=rep.pk, role="read_only", manager_id=None, is_active=True, actor=acting(admin)
+    )
+    assert client.get("/admin/").status_code == 302
 
 
 def _token(user, **more):

@@ -119,7 +119,7 @@ def operation(
             digest = _digest(request) if keeps_answer else None
             refuse_unknown_parameters(request, query)
             if query is not None:
-                values["query"] = read(query, request.query_params.dict())
+                values["query"] = read(query, parameters_of(request))
             if body is not None:
                 values["body"] = read(body, request.data)
 
@@ -215,6 +215,18 @@ def _once(
     return response
 
 
+def parameters_of(request: Request) -> dict[str, str]:
+    """The query parameters. Raises InvalidInput for one that is given twice: which one counts?"""
+    given = dict(request.query_params.lists())
+    if repeated := sorted(name for name, values in given.items() if len(values) > 1):
+        raise InvalidInput(
+            f"Give {', '.join(repeated)} once.",
+            reason="repeated_parameter",
+            fields={name: ["This parameter is given more than once."] for name in repeated},
+        )
+    return {name: value for name, (value,) in given.items()}
+
+
 def refuse_unknown_parameters(request: Request, query: type[Body] | None) -> None:
     """Query parameters that an operation does not declare are mistakes. Raises InvalidInput."""
     if query is None and request.query_params:
@@ -301,7 +313,7 @@ def listed(
         operation_id=f"list_{within.name}_{listing.name}" if within else f"list_{listing.name}",
     )
     def get(self: Endpoint, request: Request, **path: Any) -> HttpResponse:
-        query = read_query(request.query_params.dict())
+        query = read_query(parameters_of(request))
         if stated:
             query = _narrowed_to(query, stated, str(path[stated]))
         if within is not None:

@@ -27,7 +27,13 @@ from rest_framework.request import Request
 from apps.core.actors import Actor
 from apps.core.api.bodies import Body, JSONText
 from apps.core.api.bulk import JobReceipt
-from apps.core.api.endpoint import Endpoint, list_parameters, operation, read_query
+from apps.core.api.endpoint import (
+    Endpoint,
+    list_parameters,
+    operation,
+    parameters_of,
+    read_query,
+)
 from apps.core.api.envelope import json_response
 from apps.core.api.schema import ErrorEnvelope
 from apps.core.imports.kind import ImportKind
@@ -222,7 +228,7 @@ def export_address(listing: Listing, *, permission: str, tags: tuple[str, ...]) 
         def get(self, request: Request, file_format: str) -> StreamingHttpResponse | FileResponse:
             actor = self.get_actor()
             require(actor, permission)
-            query = read_query(request.query_params.dict())
+            query = read_query(parameters_of(request))
             return _export(listing, actor, query, file_format)
 
     return path(f"{listing.name}/export.<file_format:file_format>", Export.as_view())

@@ -1,14 +1,17 @@
-"""`/jobs` and `/health`: how the platform itself is doing."""
+"""`/jobs`, `/health` and `/metrics`: how the platform itself is doing."""
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from django_prometheus.exports import ExportToDjangoView
 from rest_framework import serializers
 
 from apps.core.accesses import access_log
@@ -128,3 +131,17 @@ def health(request: HttpRequest) -> HttpResponse:
         {"status": status, "live": True, "ready": ready, "components": components},
         200 if ready else 503,
     )
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """`GET /metrics`: counters for Prometheus, which shows `METRICS_TOKEN` as a bearer token.
+
+    Closed where that is empty, open to everybody where it is None.
+    """
+    token = settings.METRICS_TOKEN
+    shown = request.headers.get("Authorization", "")
+    is_right = token and hmac.compare_digest(shown.encode(), f"Bearer {token}".encode())
+    if token is not None and not is_right:
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    answer: HttpResponse = ExportToDjangoView(request)
+    return answer

@@ -32,7 +32,7 @@ from graphql import (
 from rest_framework.request import Request
 
 from apps.core.actors import Actor
-from apps.core.api.endpoint import Endpoint, checked_key
+from apps.core.api.endpoint import Endpoint, checked_key, parameters_of
 from apps.core.api.envelope import STATUS, json_response, refusal_of
 from apps.core.errors import InvalidInput, Refusal
 from apps.core.graphql.commands import Context
@@ -123,7 +123,7 @@ class GraphQL(Endpoint):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         """A query in the address."""
-        given: dict[str, Any] = request.query_params.dict()
+        given: dict[str, Any] = {**parameters_of(request)}
         if "variables" in given:
             try:
                 given["variables"] = orjson.loads(given["variables"])

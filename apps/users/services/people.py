@@ -20,6 +20,7 @@ from apps.users.models import Role, RolePermission, SignIn, User
 from apps.users.permissions import MANAGE_USER
 from apps.users.rules.time_zones import is_time_zone
 from apps.users.selectors import forget_standings, reports_of
+from apps.users.services.standing import end_everything
 
 MOST_REQUESTS = 1_000_000
 
@@ -126,13 +127,9 @@ def set_password(*, user_id: UUID, password: str, actor: Actor) -> None:
         raise NotFound
     _check_password(password, user)
     user.set_password(password)
-    user.token_version += 1
+    end_everything(user, because="password changed")
     user.save(update_fields=["password", "token_version", "is_superuser", "updated_at"])
-    SignIn.objects.filter(user=user, ended_at=None).update(
-        ended_at=timezone.now(), ended_because="password changed"
-    )
     publish(UserPasswordChanged(user_id=user.pk), actor=actor)
-    transaction.on_commit(forget_standings)
 
 
 @command

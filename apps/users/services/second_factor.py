@@ -29,6 +29,7 @@ from apps.users.rules.one_time_codes import (
 )
 from apps.users.services.attempts import on_code
 from apps.users.services.sealing import seal, unseal
+from apps.users.services.standing import end_everything
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,13 @@ def _take_code(user: User, code: str) -> bool:
 
 @command
 def reset_second_factor(*, user_id: UUID, actor: Actor) -> None:
-    """Let somebody who lost it enrol anew. Raises NotAllowed, NotFound."""
+    """Let somebody who lost it enrol anew; all their sign-ins end. Raises NotAllowed, NotFound."""
     require(actor, MANAGE_USER)
     factor = _locked(user_id)
     if factor is None:
         raise NotFound("This person has no second factor.")
+    end_everything(factor.user, because="second factor reset")
+    factor.user.save(update_fields=["token_version", "is_superuser", "updated_at"])
     factor.delete()
     publish(SecondFactorReset(user_id=user_id), actor=actor)
 
