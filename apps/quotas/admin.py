@@ -87,9 +87,9 @@ class AllocationForm(OperationForm):
         if user_id is None:
             raise forms.ValidationError(f"There is no person {email}.")
         try:
-            weight = Decimal(*(rest or ["1"]))
-        except (TypeError, InvalidOperation):
-            raise forms.ValidationError(f"Give one weight after {email}.") from None
+            weight = Decimal(" ".join(rest) or "1")
+        except InvalidOperation:
+            weight = Decimal("NaN")
         if not weight.is_finite():
             raise forms.ValidationError(f"Give one weight after {email}.")
         return QuotaShare(user_id=user_id, weight=weight)

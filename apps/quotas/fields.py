@@ -47,7 +47,7 @@ QUOTAS = Listing(
         ),
         Field("parent_id", source="parent"),
         Field("allocated_amount", expression="a.allocated", kind=Kind.MONEY),
-        Field("allocation_gap", expression="t.amount - a.allocated", kind=Kind.MONEY),
+        Field("allocation_gap", expression="(t.amount - a.allocated)", kind=Kind.MONEY),
         Field("created_at"),
         Field("updated_at"),
     ),

@@ -36,6 +36,7 @@ BY_A_COMMAND = """
     catalog: retire_product
     core: request_import
     leads: create_lead move_leads delete_leads delete_lead
+    quotas: allocate_quota
     users: consent
 """
 WITHIN_A_COMMAND = """
@@ -44,6 +45,7 @@ WITHIN_A_COMMAND = """
     forecasts: take_snapshots
     leads: capture change_locked mark_lead_converted
     opportunities: open_deal hand_over keep
+    quotas: tell_attained
     territories: note_assignments
     users: end_sign_ins
 """
@@ -53,6 +55,7 @@ ONLY_READING_OR_LOCKING = """
         fields_of_each hidden_columns
     leads: lock_leads lock_lead lock_for_conversion
     opportunities: take_in_hand take_one_in_hand refuse_stale owner_of_new account_within_reach
+    quotas: lock_quota check_holders
     privacy: what_would_be_erased everything_about export_visible_to exported_file
 """
 # Transactions in nobody's name: what they write is not audited, or they are part of a command.

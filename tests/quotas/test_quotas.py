@@ -153,7 +153,8 @@ def test_is_set_and_changed_in_the_back_office(rep, manager, client, deliver_eve
     client.post("/admin/quotas/quota/add/", facts)
     quota = Quota.objects.get()
     assert (quota.user_id, quota.amount) == (rep.pk, Decimal("700.00"))
-    client.post(f"/admin/quotas/quota/{quota.pk}/change/", {"amount": "800.00"})
+    changed = {"amount": "800.00", "children-TOTAL_FORMS": 0, "children-INITIAL_FORMS": 0}
+    client.post(f"/admin/quotas/quota/{quota.pk}/change/", changed)
     quota.refresh_from_db()
     assert quota.amount == Decimal("800.00")
     make_deal(owner=rep, amount=Decimal("1000.00"), stage="closed_won")

@@ -249,13 +249,18 @@ def _new(parent: Quota, share: QuotaShare, period: Period, amount: Decimal) -> Q
 
 def _keep(parts: Sequence[Allotted], actor: Actor) -> None:
     made = [one.quota for one in parts if one.previous is None]
-    changed = [one for one in parts if one.previous not in (None, one.quota.amount)]
-    touched = [one.quota for one in parts if one in changed or one.is_adopted]
+    changed = [
+        (one.quota, one.previous)
+        for one in parts
+        if one.previous is not None and one.previous != one.quota.amount
+    ]
+    touched = [one.quota for one in parts if one.is_adopted]
+    touched += [quota for quota, _ in changed if quota not in touched]
     for quota in touched:
         quota.updated_at = timezone.now()
     insert_rows(Quota, made)
     update_rows(touched, ("amount", "parent_id", "updated_at"))
     told: list[Any] = [QuotaSet(**facts_told(one)) for one in made]
-    told += [QuotaUpdated(**facts_told(one.quota), previous_amount=one.previous) for one in changed]
+    told += [QuotaUpdated(**facts_told(one), previous_amount=before) for one, before in changed]
     publish(*told, actor=actor)
     tell_attained([one.quota.user_id or one.quota.territory_id for one in parts], actor=actor)
