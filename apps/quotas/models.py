@@ -88,7 +88,7 @@ class Quota(Record):
         ]
 
     def __str__(self) -> str:
-        return f"{self.quota_type} {self.amount} in {self.period}"
+        return f"{self.get_quota_type_display()} quota for {self.period}"
 
 
 class CreditedDeal(models.Model):
