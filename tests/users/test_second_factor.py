@@ -158,9 +158,9 @@ def test_an_admin_resets_it_and_nobody_else(rep, manager, admin, acting):
 
 
 def test_a_reset_ends_tokens_and_sessions_that_run(rep, acting, admin, api, client):
+    running = api(rep)
     _enrol(rep)
     client.force_login(rep)
-    running = api(rep)
     assert running.call("GET", "/leads").status_code == 200
     assert client.get("/admin/").status_code == 200
     reset_second_factor(user_id=rep.pk, actor=acting(admin))

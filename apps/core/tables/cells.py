@@ -9,6 +9,8 @@ from apps.core.tables.encodings import UNREADABLE
 from apps.core.tables.table import Problem, TableRefused
 
 MAX_CELL = 100_000
+# What a sheet of Excel can hold; a file with more is made up.
+MAX_ROWS = 1_048_576
 
 # A spreadsheet takes a cell that begins so for a formula and runs it (OWASP, CSV injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

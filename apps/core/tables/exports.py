@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -9,14 +10,11 @@ from io import StringIO
 from itertools import chain, islice
 from typing import BinaryIO
 
-from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-
-from apps.core.tables.cells import defused, text_of_value
-from apps.core.tables.workbooks import MAX_ROWS
+from apps.core.tables.cells import MAX_ROWS, defused, text_of_value
 
 _CHUNK = 64 * 1024
 _LONGEST_EXCEL_TEXT = 32_767
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 # Excel counts in 15 digits; a longer number is an identifier and must not lose its end.
 _EXACT_INTEGERS = 10**15
 
@@ -49,6 +47,9 @@ def write_xlsx(
     Rows beyond what a sheet can hold go to a further sheet. A text beyond what a cell can hold
     (32,767 characters) ends in "…".
     """
+    # Few processes ever write one, and none should wait for what does it when it starts.
+    from openpyxl import Workbook  # noqa: PLC0415
+
     workbook = Workbook(write_only=True)
     heading = [_xlsx_cell(column) for column in columns]
     cells = ([_xlsx_cell(row.get(column)) for column in columns] for row in rows)
@@ -89,5 +90,5 @@ def _xlsx_cell(value: object) -> _WorkbookValue:
             return text_of_value(value)
         case date() | time() | timedelta():
             return value
-    text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", defused(text_of_value(value)))
+    text = _NOT_IN_XML.sub("\ufffd", defused(text_of_value(value)))
     return text if len(text) <= _LONGEST_EXCEL_TEXT else f"{text[: _LONGEST_EXCEL_TEXT - 1]}…"

@@ -15,7 +15,7 @@ from openpyxl.styles.stylesheet import apply_stylesheet
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
-from apps.core.tables.cells import refuse_long_cells, text_of_value
+from apps.core.tables.cells import MAX_ROWS, refuse_long_cells, text_of_value
 from apps.core.tables.files import Source, blocks_of, opened
 from apps.core.tables.headers import header_of
 from apps.core.tables.table import Problem, Record, Table, TableRefused
@@ -29,8 +29,6 @@ MAX_RATIO = 100
 RATIO_MATTERS_FROM = 20 * 1024**2
 # The parser holds one row of XML in memory at a time.
 MAX_ROW_XML = 16 * 1024**2
-# What Excel can hold; a file with more is made up.
-MAX_ROWS = 1_048_576
 
 _WORKBOOK_TYPES = (b"spreadsheetml.sheet.main+xml", b"ms-excel.sheet.macroEnabled.main+xml")
 
