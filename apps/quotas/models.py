@@ -138,7 +138,7 @@ class QuotaCredit(models.Model):
         indexes = [
             models.Index(
                 fields=["holder_id", "closed_on"],
-                include=["converted", "deals"],
+                include=["converted", "deals", "kind"],
                 name="credit_of_holder",
             ),
             models.Index(fields=["opportunity", "id"], name="credit_of_deal"),

@@ -18,15 +18,17 @@ from apps.core.permissions import require
 from apps.quotas.permissions import READ_QUOTA
 from apps.quotas.rules import Pace, QuotaType, pace, percentage_of
 
-# Of a quota `t`: one descent into a covering index of the ledger, never a look at deals.
-ATTAINED = """(
+# Of a quota `t`: descents into a covering index of the ledger, never a look at deals. Whoever leads
+# is credited with what those below sold; the overlays of those are sold by somebody already.
+_CREDITED = """
+FROM quotas_quotacredit c WHERE c.holder_id = ANY(quotas_below(t.holder_id))
+AND c.closed_on BETWEEN t.starts_on AND t.ends_on
+AND (c.holder_id = t.holder_id OR c.kind <> 'overlay')
+"""
+ATTAINED = f"""(
     CASE t.quota_type
-    WHEN 'revenue' THEN
-        (SELECT coalesce(sum(c.converted), 0.00) FROM quotas_quotacredit c
-         WHERE c.holder_id = t.holder_id AND c.closed_on BETWEEN t.starts_on AND t.ends_on)
-    WHEN 'deals' THEN
-        (SELECT coalesce(sum(c.deals), 0)::numeric(20, 2) FROM quotas_quotacredit c
-         WHERE c.holder_id = t.holder_id AND c.closed_on BETWEEN t.starts_on AND t.ends_on)
+    WHEN 'revenue' THEN (SELECT coalesce(sum(c.converted), 0.00) {_CREDITED})
+    WHEN 'deals' THEN (SELECT coalesce(sum(c.deals), 0)::numeric(20, 2) {_CREDITED})
     END)"""
 
 # What a quota `t` was shared out into; nothing where it was not.

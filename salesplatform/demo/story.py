@@ -26,6 +26,7 @@ from apps.leads.services.lifecycle import move_lead
 from apps.opportunities.services.conversion import convert_lead
 from apps.opportunities.services.stages import move_opportunity
 from apps.quotas.rules import QuotaType
+from apps.quotas.services.allocation import QuotaShare, allocate_quota
 from apps.quotas.services.quotas import set_quota
 from salesplatform.demo.company import People, draw_map, fill_catalog, hire_people
 from salesplatform.demo.leads import MAPPING, SEED, lead_file
@@ -80,18 +81,26 @@ def tell_story(*, actor: Actor, say: Say) -> None:
 
 
 def _set_quotas(people: People, actor: Actor) -> None:
-    """What everybody who sells is to bring in this quarter."""
+    """What the manager is to bring in this quarter, shared out with a cushion."""
     quarter = period_containing(
         organisation_today(), PeriodKind.QUARTER, start_month=settings.FISCAL_YEAR_START_MONTH
     )
-    for user, amount in ((people.rep, 900_000), (people.rep2, 750_000)):
-        set_quota(
-            user_id=user.pk,
-            period=quarter.key,
-            quota_type=QuotaType.REVENUE,
-            quota_amount=Decimal(amount),
-            actor=actor,
-        )
+    quota = set_quota(
+        user_id=people.manager.pk,
+        period=quarter.key,
+        quota_type=QuotaType.REVENUE,
+        quota_amount=Decimal(1_600_000),
+        actor=actor,
+    )
+    allocate_quota(
+        quota_id=quota.pk,
+        shares=[
+            QuotaShare(user_id=people.rep.pk, weight=Decimal(6)),
+            QuotaShare(user_id=people.rep2.pk, weight=Decimal(5)),
+        ],
+        over_assignment=Decimal("3.125"),
+        actor=actor,
+    )
 
 
 def _import(actor: Actor) -> LeadImport:

@@ -11,12 +11,15 @@ from django.db import IntegrityError, transaction
 from apps.core.errors import InvalidInput, NotAllowed, NotFound
 from apps.core.models import BusinessEvent
 from apps.core.periods import organisation_today, parse_period
+from apps.opportunities.services.splits import split_opportunity
 from apps.quotas.errors import OwnQuota, QuotaTaken
 from apps.quotas.models import Quota
 from apps.quotas.rules import pace, percentage_of, working_days
 from apps.quotas.selectors import attainments
 from apps.quotas.services.quotas import change_quota, set_quota
 from tests.factories.opportunities import make_deal
+from tests.factories.territories import TerritoryFactory
+from tests.factories.users import UserFactory
 
 PERIOD = f"FY_{organisation_today().year}"
 
@@ -99,6 +102,52 @@ def test_is_attained_once_and_beyond_all_limits(rep, manager, acting, deliver_ev
     )
     assert (revenue.attained, revenue.percentage) == (Decimal("1800.00"), Decimal("180.00"))
     assert (deals.attained, deals.percentage) == (Decimal("3.00"), Decimal("75.00"))
+
+
+def test_a_manager_attains_by_what_the_team_sells_and_no_deal_counts_twice(
+    rep, manager, outsider, acting, system, deliver_events
+):
+    other = UserFactory(manager=manager)
+    for quota_type, amount in (("revenue", "1500.00"), ("deals", "10")):
+        quota_of(manager, actor=system, quota_type=quota_type, amount=amount)
+    deal = make_deal(owner=rep, amount=Decimal("1000.00"), stage="closed_won")
+    split_opportunity(
+        opportunity_id=deal.pk,
+        splits=[
+            {"user_id": rep.pk, "kind": "revenue", "percentage": Decimal(100)},
+            {"user_id": other.pk, "kind": "overlay", "percentage": Decimal(50)},
+        ],
+        actor=system,
+    )
+    make_deal(owner=manager, amount=Decimal("400.00"), stage="closed_won")
+    make_deal(owner=outsider, amount=Decimal("9000.00"), stage="closed_won")
+    deliver_events()
+    facts = {"actor": acting(manager), "period": PERIOD, "today": organisation_today()}
+    deals, revenue = attainments(**facts, user_id=manager.pk)
+    assert (revenue.attained, deals.attained) == (Decimal("1400.00"), Decimal("2.00"))
+    assert told("quota.attained") == []
+    make_deal(owner=other, amount=Decimal("100.00"), stage="closed_won")
+    deliver_events()
+    assert [one["attainment_amount"] for one in told("quota.attained")] == [1500]
+
+
+def test_a_territory_attains_by_those_below_it(rep, system, deliver_events):
+    west = TerritoryFactory()
+    north = TerritoryFactory(parent_territory=TerritoryFactory(parent_territory=west))
+    set_quota(
+        territory_id=west.pk,
+        period=PERIOD,
+        quota_type="revenue",
+        quota_amount=Decimal("500.00"),
+        actor=system,
+    )
+    make_deal(owner=rep, territory_id=north.pk, amount=Decimal("600.00"), stage="closed_won")
+    deliver_events()
+    (found,) = attainments(
+        actor=system, period=PERIOD, today=organisation_today(), territory_id=west.pk
+    )
+    assert found.attained == Decimal("600.00")
+    assert [one["territory_id"] for one in told("quota.attained")] == [str(west.pk)]
 
 
 def test_a_quota_set_late_is_attained_at_once(rep, manager, acting, deliver_events):

@@ -16,7 +16,7 @@ from apps.quotas.selectors import ATTAINED
 _NOTE_ATTAINED = f"""
 WITH attained AS (
     SELECT t.id, {ATTAINED} AS amount FROM quotas_quota t
-    WHERE t.holder_id = ANY(%s::uuid[]) AND t.attained_at IS NULL AND t.amount > 0
+    WHERE t.holder_id = ANY(quotas_above(%s::uuid[])) AND t.attained_at IS NULL AND t.amount > 0
 )
 UPDATE quotas_quota q SET attained_at = now() FROM attained
 WHERE q.id = attained.id AND q.attained_at IS NULL AND attained.amount >= q.amount
@@ -26,7 +26,8 @@ RETURNING q.id, q.user_id, q.territory_id, q.period, q.quota_type, q.amount, att
 
 
 def tell_attained(holder_ids: Collection[UUID | None], *, actor: Actor) -> None:
-    """Tell which quotas of some people and territories came to all of them just now."""
+    """Tell which quotas of some people and territories, and of those above them, came to all of
+    them just now."""
     with connection.cursor() as cursor:
         cursor.execute(_NOTE_ATTAINED, [list(holder_ids)])
         found = cursor.fetchall()
