@@ -23,6 +23,7 @@ from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.lifecycle import move_lead
 from apps.opportunities.services.conversion import convert_lead
 from apps.opportunities.services.stages import move_opportunity
+from salesplatform.demo.activities import log_work
 from salesplatform.demo.company import draw_map, fill_catalog, hire_people
 from salesplatform.demo.leads import MAPPING, SEED, lead_file
 
@@ -68,6 +69,10 @@ def tell_story(*, actor: Actor, say: Say) -> None:
         f"Moved deals {moves} times through the pipeline, {won} won, "
         f"in {time.perf_counter() - started:.1f} s."
     )
+
+    started = time.perf_counter()
+    logged = log_work(deals, random.Random(SEED))  # noqa: S311
+    say(f"Logged {logged} activities in {time.perf_counter() - started:.1f} s.")
 
     started = time.perf_counter()
     computed = compute_forecasts(actor=actor)

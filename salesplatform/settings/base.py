@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.leads",
     "apps.opportunities",
+    "apps.activities",
     "apps.forecasts",
     "apps.privacy",
 ]
@@ -275,6 +276,7 @@ SPECTACULAR_SETTINGS = {
         "JobStatus": "apps.core.models.Job.Status",
         "TerritoryType": "apps.territories.models.Territory.Type",
         "ContactType": "apps.accounts.models.Contact.Type",
+        "ActivityType": "apps.activities.models.Activity.Type",
         "ImportModeAsked": "apps.core.api.imports.MODES",
         "ImportMode": "apps.core.imports.models.ImportedFile.Mode",
         "ResultStatus": [("done", "done"), ("refused", "refused")],
