@@ -58,7 +58,11 @@ class Activity(Confidential, Binnable):
     metadata = EncryptedJSON(default=dict, blank=True)
 
     user = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="activities", db_index=False
+        User,
+        verbose_name="person",
+        on_delete=models.PROTECT,
+        related_name="activities",
+        db_index=False,
     )
     lead = models.ForeignKey(
         Lead,

@@ -106,7 +106,8 @@ class ActivityAdmin(ActorAdmin):
                     "subject",
                     "description",
                     ("outcome", "duration_minutes"),
-                    ("scheduled_at", "completed_at"),
+                    "scheduled_at",
+                    "completed_at",
                 )
             },
         ),

@@ -36,9 +36,13 @@ class TimelineInline(ReadOnlyInline):
     needs = READ_ACTIVITY
     related = ("user", "data_key")
     ordering = ("-timeline_at", "-id")
-    fields = ("when", "type", "subject", "outcome", "state", "user")
+    fields = ("when", "type", "what", "outcome", "state", "user")
     verbose_name_plural = "Activities"
-    show_change_link = True
+
+    @display(description="Subject")
+    def what(self, row: Activity) -> Any:
+        """What was done, with the way to its page."""
+        return show.link(Activity, row.pk, row)
 
     @display(description="When")
     def when(self, row: Activity) -> Any:
