@@ -24,6 +24,7 @@ API_V1 = [
     path("", include("apps.catalog.api.urls")),
     path("", include("apps.accounts.api.urls")),
     path("", include("apps.opportunities.api.urls")),
+    path("", include("apps.activities.api.urls")),
     path("", include("apps.quotas.api.urls")),
     path("", include("apps.forecasts.api.urls")),
     path("", include("apps.privacy.api.urls")),

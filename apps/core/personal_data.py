@@ -40,7 +40,7 @@ class Holding:
 
     Attributes:
         kind: as in the change history and of the listing.
-        model: with a data key and a column `email_key`.
+        model: with a data key, and a column `email_key` where rows are found by an address.
         emptied: columns in clear that tell of a person, each with what erasing leaves in it.
         family: the ids of rows about the same person as some rows, besides those.
         settle: what else has to change on a row that has no person any more; names of its columns
@@ -58,9 +58,16 @@ class Holding:
         default=frozenset({"data_key", "search_vector", "deleted_by_id"})
     )
 
+    @property
+    def has_address(self) -> bool:
+        """Whether its rows tell an address themselves, besides opening with a person's key."""
+        return any(one.name == "email_key" for one in self.model._meta.concrete_fields)
+
     def ids(self, *, email_keys: Collection[str], data_keys: Collection[UUID]) -> set[UUID]:
         """The rows about whoever is known by one of these, those in the bin included."""
-        known = Q(email_key__in=email_keys) | Q(data_key__in=data_keys)
+        known = Q(data_key__in=data_keys)
+        if self.has_address:
+            known |= Q(email_key__in=email_keys)
         found = set(self.model._base_manager.filter(known).values_list("pk", flat=True))
         return found | set(self.family(found))
 
@@ -74,7 +81,7 @@ class Holding:
 
     def empty(self, rows: Sequence[Any]) -> None:
         """Take the person out of locked rows. In the transaction of whoever decided it."""
-        values = {**self.emptied, "email_key": ""}
+        values = {**self.emptied, **({"email_key": ""} if self.has_address else {})}
         values |= {one.attname: one.decoded(b"") for one in encrypted_columns(self.model)}
         for row in rows:
             for name, value in values.items():
@@ -135,9 +142,9 @@ def person_of(
     keys: set[UUID] = set()
     if row_id is not None:
         of_row = _holdings[kind].model._base_manager.filter(pk=row_id)
-        for key_id, index in of_row.values_list("data_key_id", "email_key"):
-            keys.add(key_id)
-            emails |= {index} - {""}
+        keys |= set(of_row.values_list("data_key_id", flat=True))
+        if _holdings[kind].has_address:
+            emails |= set(of_row.values_list("email_key", flat=True)) - {""}
     found = _ids_of(emails, keys)
     while more := _keys_of(found) - keys:
         keys |= more

@@ -16,6 +16,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("leads.Lead", "Leads", "person_search"),
             ("leads.LeadImport", "Lead imports", "upload_file"),
             ("opportunities.Opportunity", "Opportunities", "handshake"),
+            ("activities.Activity", "Activities", "event_note"),
             ("accounts.Account", "Accounts", "apartment"),
             ("accounts.AccountImport", "Account imports", "upload_file"),
             ("accounts.Contact", "Contacts", "contacts"),

@@ -28,6 +28,7 @@ from apps.opportunities.services.stages import move_opportunity
 from apps.quotas.rules import QuotaType
 from apps.quotas.services.allocation import QuotaShare, allocate_quota
 from apps.quotas.services.quotas import set_quota
+from salesplatform.demo.activities import log_work
 from salesplatform.demo.company import People, draw_map, fill_catalog, hire_people
 from salesplatform.demo.leads import MAPPING, SEED, lead_file
 
@@ -74,6 +75,10 @@ def tell_story(*, actor: Actor, say: Say) -> None:
         f"Moved deals {moves} times through the pipeline, {won} won, "
         f"in {time.perf_counter() - started:.1f} s."
     )
+
+    started = time.perf_counter()
+    logged = log_work(deals, random.Random(SEED))  # noqa: S311
+    say(f"Logged {logged} activities in {time.perf_counter() - started:.1f} s.")
 
     started = time.perf_counter()
     computed = compute_forecasts(actor=actor)

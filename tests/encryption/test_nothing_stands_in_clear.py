@@ -123,6 +123,16 @@ def test_nothing_stands_in_clear(
     account = AccountFactory(owner=manager, country="DE")
     contact = call("POST", f"/accounts/{account.pk}/contacts", {"name": "P", **person(5)}, 201)
     call("PUT", f"/accounts/{account.pk}/contacts/{contact['id']}", person(6))
+    # What was done about them.
+    words = {"type": "call", "subject": f"Called {NUMBER.format(5)}", "outcome": ADDRESS.format(6)}
+    notes = {"description": ADDRESS.format(5), "metadata": {"meeting_notes": NUMBER.format(6)}}
+    for about in ({"lead_id": made[0]}, {"contact_id": contact["id"]}):
+        logged = call("POST", "/activities", {**words, **notes, **about}, 201)
+        call("PUT", f"/activities/{logged['id']}", {"subject": f"Wrote to {ADDRESS.format(5)}"})
+        assert call("GET", f"/activities/{logged['id']}")["description"] == ADDRESS.format(5)
+    task = {**words, "type": "task", "lead_id": made[0]}
+    task_id = call("POST", "/activities", task, 201)["id"]
+    call("POST", f"/activities/{task_id}/complete", {"outcome": NUMBER.format(5)})
     # A file: new, changed, failed and without headings, then taken back.
     lines = "".join(f"{ADDRESS.format(n)},{NUMBER.format(n)},N{n},see {n}\n" for n in (0, 1, 11))
     text = CSV.format(f"{lines}zebra.no.address,{NUMBER.format(3)},,\n")

@@ -19,6 +19,7 @@ from apps.quotas.services.quotas import set_quota
 from apps.territories.models import Territory
 from apps.users.models import Role, User
 from tests.factories.accounts import AccountFactory, ContactFactory
+from tests.factories.activities import make_activity
 from tests.factories.forecasts import this_quarter
 from tests.factories.leads import LeadFactory
 from tests.factories.opportunities import make_deal
@@ -108,6 +109,16 @@ def _fill(world: World, leads: int) -> None:
             next_step=f"{world.word} call",
             notes=f"{world.word} notes",
         )
+        for about in ({"opportunity_id": deal.pk}, {"contact_id": contact.pk}):
+            activity = make_activity(
+                by=rep,
+                subject=f"{world.word} talk",
+                description=f"{world.word} minutes",
+                outcome=f"{world.word} outcome",
+                metadata={"meeting_notes": world.word},
+                **about,
+            )
+            world.ids.add(activity.pk)
         world.ids |= {contact.pk, deal.pk}
         world.addresses[contact.email] = contact.pk
     actor = actor_of(rep)
