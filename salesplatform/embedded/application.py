@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import time
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from salesplatform.embedded.errors import CannotStart
 from salesplatform.embedded.external import check_external_services
 from salesplatform.embedded.locks import FileLock
 from salesplatform.embedded.parts import Program, orphans
-from salesplatform.embedded.places import DataFolder, private_text
+from salesplatform.embedded.places import DataFolder
 from salesplatform.embedded.services import Services, Use
 from salesplatform.embedded.signals import uninterrupted
 from salesplatform.embedded.steps import manage, step, talking_step
@@ -139,7 +138,6 @@ def _start_services(use: Use) -> None:
 
 def _run_platform(services: Services, address: Address, began: float) -> None:
     variables = services.environment | {
-        "SECRET_KEY": secret_key(services.folder),
         "PROMETHEUS_MULTIPROC_DIR": str(_empty_metrics(services.folder)),
     }
     _prepare_database(services.folder, variables)
@@ -183,16 +181,6 @@ def _wait_for_web(supervisor: Supervisor, web: Program, address: Address) -> Non
             f"The web server did not answer within {WEB_SECONDS:.0f} s; "
             f"its log ends:\n{web.last_lines()}"
         )
-
-
-def secret_key(folder: DataFolder) -> str:
-    """The key that signs sessions and tokens: the given one, else one made for this folder."""
-    if given := os.environ.get("SECRET_KEY"):
-        return given
-    path = folder.root / "secret-key"
-    if not path.exists():
-        private_text(path, secrets.token_urlsafe(48))
-    return path.read_text()
 
 
 def _say(message: str) -> None:

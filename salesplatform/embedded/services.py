@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ from salesplatform.embedded.errors import CannotStart
 from salesplatform.embedded.external import check_external_services
 from salesplatform.embedded.locks import FileLock, alone
 from salesplatform.embedded.parts import orphans
-from salesplatform.embedded.places import DataFolder
+from salesplatform.embedded.places import DataFolder, private_text
 from salesplatform.embedded.postgres import Postgres
 from salesplatform.embedded.programs import postgres_programs, valkey_program
 from salesplatform.embedded.server import Server
@@ -25,6 +26,18 @@ Say = Callable[[str], None]
 
 def _silent(_: str) -> None:
     pass
+
+
+def secret_key(folder: DataFolder) -> str:
+    """What signs sessions, and what other keys are made from: the given one, else one made for
+    this folder."""
+    if given := os.environ.get("SECRET_KEY"):
+        return given
+    path = folder.root / "secret-key"
+    with alone(folder.root / "secret-key.lock"):
+        if not path.exists():
+            private_text(path, secrets.token_urlsafe(48))
+    return path.read_text()
 
 
 @dataclass
@@ -69,8 +82,10 @@ class Services:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables the application reads to find its services."""
-        found = {"DATA_DIR": str(self.folder.root)}
+        """The variables by which the application finds its services and opens what it keeps there:
+        whatever runs on a data folder has the key of that folder.
+        """
+        found = {"DATA_DIR": str(self.folder.root), "SECRET_KEY": secret_key(self.folder)}
         if self.postgres:
             found["DATABASE_URL"] = self.postgres.url
         if self.valkey:

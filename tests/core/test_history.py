@@ -36,6 +36,7 @@ BUSINESS_APPS = (
     "accounts",
     "leads",
     "opportunities",
+    "activities",
     "quotas",
     "forecasts",
     "privacy",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from typing import NoReturn
 
 import pytest
 
 from salesplatform.embedded.__main__ import main
+from salesplatform.embedded.commands import run_in_foreground
+from salesplatform.embedded.errors import CannotStart
 from salesplatform.embedded.locks import FileLock
 from salesplatform.embedded.places import DataFolder
+from salesplatform.embedded.ports import free_port
 from salesplatform.embedded.services import Services
 
 # Servers are meant to outlive the objects that started them.
@@ -20,6 +24,21 @@ PRINT_ENVIRONMENT = (
     "import json, os;"
     "names = ['DATABASE_URL', 'REDIS_URL', 'CELERY_BROKER_URL'];"
     "print(json.dumps({name: os.environ.get(name) for name in names}))"
+)
+
+_KEYS = (
+    "import base64, json, django; django.setup();"
+    "from django.conf import settings;"
+    "from apps.core.contact_points import email_key;"
+    "from apps.core.encryption.ring import ring;"
+)
+WRAP = _KEYS + (
+    "wrapped = base64.b64encode(ring().wrap(bytes(32))).decode();"
+    "print(json.dumps({'wrapped': wrapped, 'blind': email_key('ann@acme.example')}))"
+)
+OPEN = _KEYS + (
+    "assert ring().unwrap(base64.b64decode('{wrapped}')) == bytes(32);"
+    "print(email_key('ann@acme.example'))"
 )
 
 
@@ -41,6 +60,25 @@ def test_exec_hands_the_servers_to_the_command_and_stops_them_after_it(
         "CELERY_BROKER_URL": services.valkey.broker_url,
     }
     assert not any(server.is_alive for server in services.servers)
+
+
+def test_what_the_platform_encrypts_a_command_opens(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "salesplatform.settings.local")
+    monkeypatch.setenv("PORT", str(free_port()))
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+
+    def prepare(folder: DataFolder, variables: dict[str, str]) -> NoReturn:
+        run_in_foreground([sys.executable, "-c", WRAP], variables)
+        raise CannotStart("That is enough.")
+
+    monkeypatch.setattr("salesplatform.embedded.application._prepare_database", prepare)
+    assert main(["run"]) == 1
+    kept = json.loads(capfd.readouterr().out.splitlines()[-1])
+
+    assert main(["exec", "--", sys.executable, "-c", OPEN.format(**kept)]) == 0
+    assert capfd.readouterr().out == f"{kept['blind']}\n"
 
 
 def test_exec_ends_with_the_exit_code_of_the_command() -> None:

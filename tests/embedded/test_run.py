@@ -13,11 +13,11 @@ import pytest
 
 from salesplatform.embedded import processes
 from salesplatform.embedded.__main__ import main
-from salesplatform.embedded.application import secret_key
 from salesplatform.embedded.errors import CannotStart
 from salesplatform.embedded.locks import FileLock
 from salesplatform.embedded.parts import Program, orphans
 from salesplatform.embedded.places import DataFolder
+from salesplatform.embedded.services import secret_key
 from salesplatform.embedded.supervisor import Supervisor
 
 SLEEP = "import time; time.sleep(60)"
@@ -76,7 +76,10 @@ def test_refuses_a_data_folder_that_is_a_file(
     assert capfd.readouterr().err.startswith(f"The data folder {file} cannot be used")
 
 
-def test_the_secret_key_is_private_and_stays(folder: DataFolder) -> None:
+def test_the_secret_key_is_private_and_stays(
+    monkeypatch: pytest.MonkeyPatch, folder: DataFolder
+) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
     key = secret_key(folder)
 
     assert secret_key(folder) == key
