@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.core.encryption.columns import encrypted_columns
@@ -24,6 +25,7 @@ from apps.core.loading import read_rows, update_rows
 
 Family = Callable[[Collection[UUID]], Iterable[UUID]]
 Settle = Callable[[Any], None]
+Idle = Callable[[datetime], Q]
 
 
 def _alone(ids: Collection[UUID]) -> Iterable[UUID]:
@@ -46,6 +48,8 @@ class Holding:
         settle: what else has to change on a row that has no person any more; names of its columns
             stand in `settled`.
         leave_out: columns that say nothing about the person.
+        idle: which of its rows nobody has worked with since a moment; without it, they stay until
+            somebody erases the person.
     """
 
     kind: str
@@ -57,6 +61,7 @@ class Holding:
     leave_out: frozenset[str] = field(
         default=frozenset({"data_key", "search_vector", "deleted_by_id"})
     )
+    idle: Idle | None = None
 
     @property
     def has_address(self) -> bool:
@@ -70,6 +75,11 @@ class Holding:
             known |= Q(email_key__in=email_keys)
         found = set(self.model._base_manager.filter(known).values_list("pk", flat=True))
         return found | set(self.family(found))
+
+    def in_use(self, before: datetime) -> QuerySet[Any]:
+        """The rows that somebody has worked with since a moment, those in the bin included."""
+        rows = self.model._base_manager.all()
+        return rows if self.idle is None else rows.exclude(self.idle(before))
 
     def told(self, row: Any) -> dict[str, Any]:
         """Everything a row says, in clear."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
@@ -33,6 +34,12 @@ def _put_aside(lead: Lead) -> None:
     lead.version += 1
 
 
+def _idle(before: datetime) -> Q:
+    """Leads that never became a deal, unchanged and without any activity since a moment."""
+    quiet = Q(last_activity_at=None) | Q(last_activity_at__lt=before)
+    return ~Q(status=Lead.Status.CONVERTED) & Q(updated_at__lt=before) & quiet
+
+
 LEAD_PEOPLE = holds(
     Holding(
         "leads",
@@ -53,5 +60,6 @@ LEAD_PEOPLE = holds(
         family=_family,
         settle=_put_aside,
         settled=("status", "version"),
+        idle=_idle,
     )
 )

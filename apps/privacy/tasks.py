@@ -10,5 +10,5 @@ from apps.core.retention import forget_what_is_due
 
 @shared_task(ignore_result=True)
 def forget_what_is_old() -> None:
-    """Drop the copies that people have had time to fetch."""
+    """Drop copies that people have had time to fetch, and erase whom nobody works with."""
     forget_what_is_due("privacy", now=timezone.now())
