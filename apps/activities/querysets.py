@@ -14,11 +14,3 @@ class ActivityQuerySet(ScopedQuerySet):
     def visible_to(self, actor: Actor) -> Self:
         """Those within the actor's reach, unless what they are about lies in the bin."""
         return super().visible_to(actor).filter(subject_in_bin=False)
-
-    def planned(self) -> Self:
-        """Those that are still to be done."""
-        return self.filter(completed_at=None)
-
-    def completed(self) -> Self:
-        """Those that were done."""
-        return self.exclude(completed_at=None)

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apps.activities.errors import ActivityAlreadyCompleted
@@ -78,6 +79,13 @@ def test_completing_keeps_what_is_left_out(acting, rep, task):
     complete_activity(activity_id=task.pk, actor=acting(rep))
     after = Activity.objects.get(pk=task.pk)
     assert (after.outcome, after.duration_minutes) == ("half", 9)
+
+
+def test_a_stranger_locks_nothing_by_asking(acting, outsider, task):
+    with CaptureQueriesContext(connection) as captured, pytest.raises(NotFound):
+        complete_activity(activity_id=task.pk, actor=acting(outsider))
+    assert [one["sql"] for one in captured if '"leads_lead"' in one["sql"]] == []
+    assert Activity.objects.get(pk=task.pk).completed_at is None
 
 
 def test_refuses_to_complete_ahead_of_time(api, rep, task):

@@ -122,7 +122,7 @@ def complete_activity(
     What is left out of outcome and duration keeps its value.
     Raises NotFound, NotAllowed, InvalidInput, ActivityAlreadyCompleted.
     """
-    lead_id = _lock_lead_of(activity_id)
+    lead_id = _lock_lead_of(activity_id, actor=actor)
     activity = lock_activity(activity_id, actor=actor)
     require(actor, WRITE_ACTIVITY)
     if activity.completed_at is not None:
@@ -193,9 +193,13 @@ def lock_activity(activity_id: UUID, *, actor: Actor, in_bin: bool = False) -> A
     return activity
 
 
-def _lock_lead_of(activity_id: UUID) -> UUID | None:
-    """The lead of an activity, which never changes, locked before the activity as in all locks."""
-    found = Activity.objects.filter(pk=activity_id).values_list("lead_id", flat=True).first()
+def _lock_lead_of(activity_id: UUID, *, actor: Actor) -> UUID | None:
+    """The lead of an activity, which never changes, locked before the activity as in all locks.
+
+    Of an activity out of reach nothing is locked.
+    """
+    visible = Activity.objects.visible_to(actor).filter(pk=activity_id)
+    found = visible.values_list("lead_id", flat=True).first()
     if found is not None:
         lock_for_activity(found)
     return found
