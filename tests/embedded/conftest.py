@@ -13,12 +13,20 @@ import pytest
 from salesplatform.embedded.places import DataFolder
 from salesplatform.embedded.services import Services
 
-VARIABLES = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "DATA_DIR", "PORT", "HOST")
+VARIABLES = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CELERY_BROKER_URL",
+    "DATA_DIR",
+    "PORT",
+    "HOST",
+    "SECRET_KEY",
+)
 
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run's own servers must not look like external ones."""
+    """The run's own servers must not look like external ones, nor its key like a given one."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
 

@@ -67,7 +67,6 @@ def test_what_the_platform_encrypts_a_command_opens(
 ) -> None:
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "salesplatform.settings.local")
     monkeypatch.setenv("PORT", str(free_port()))
-    monkeypatch.delenv("SECRET_KEY", raising=False)
 
     def prepare(folder: DataFolder, variables: dict[str, str]) -> NoReturn:
         run_in_foreground([sys.executable, "-c", WRAP], variables)

@@ -76,10 +76,7 @@ def test_refuses_a_data_folder_that_is_a_file(
     assert capfd.readouterr().err.startswith(f"The data folder {file} cannot be used")
 
 
-def test_the_secret_key_is_private_and_stays(
-    monkeypatch: pytest.MonkeyPatch, folder: DataFolder
-) -> None:
-    monkeypatch.delenv("SECRET_KEY", raising=False)
+def test_the_secret_key_is_private_and_stays(folder: DataFolder) -> None:
     key = secret_key(folder)
 
     assert secret_key(folder) == key

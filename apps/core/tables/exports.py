@@ -10,6 +10,8 @@ from io import StringIO
 from itertools import chain, islice
 from typing import BinaryIO
 
+from openpyxl import Workbook
+
 from apps.core.tables.cells import MAX_ROWS, defused, text_of_value
 
 _CHUNK = 64 * 1024
@@ -47,9 +49,6 @@ def write_xlsx(
     Rows beyond what a sheet can hold go to a further sheet. A text beyond what a cell can hold
     (32,767 characters) ends in "…".
     """
-    # Few processes ever write one, and none should wait for what does it when it starts.
-    from openpyxl import Workbook  # noqa: PLC0415
-
     workbook = Workbook(write_only=True)
     heading = [_xlsx_cell(column) for column in columns]
     cells = ([_xlsx_cell(row.get(column)) for column in columns] for row in rows)

@@ -7,6 +7,7 @@ from apps.core.tables.delimited import open_delimited
 from apps.core.tables.encodings import is_binary
 from apps.core.tables.files import Source, blocks_of, opened, size_of
 from apps.core.tables.table import Table, TableRefused
+from apps.core.tables.workbooks import open_workbook
 
 MAX_BYTES = 200 * 1024**2
 
@@ -39,9 +40,6 @@ def open_table(source: Source, *, max_bytes: int = MAX_BYTES) -> Table:
         if head.startswith(_OLE):
             _refuse_container(file)
     if head.startswith(_ZIP):
-        # Few processes ever read one, and none should wait for what does it when it starts.
-        from apps.core.tables.workbooks import open_workbook  # noqa: PLC0415
-
         return open_workbook(source)
     if is_binary(head) or _OTHER_TEXT.match(head):
         raise TableRefused(
