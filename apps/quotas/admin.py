@@ -19,9 +19,9 @@ from apps.core.admin.operations import Operation, OperationForm, choice, text
 from apps.core.admin.service_forms import ServiceForm
 from apps.quotas.models import Quota
 from apps.quotas.permissions import READ_QUOTA, SET_QUOTA
-from apps.quotas.rules import QuotaType, percentage_of
+from apps.quotas.rules import QuotaShare, QuotaType, percentage_of
 from apps.quotas.selectors import attained_of
-from apps.quotas.services.allocation import BY, QuotaShare, allocate_quota
+from apps.quotas.services.allocation import BY, allocate_quota
 from apps.quotas.services.quotas import change_quota, set_quota
 from apps.users.models import User
 
@@ -120,11 +120,6 @@ class PartsInline(ReadOnlyInline):
         return _target(row)
 
 
-def _allocated(row: Quota) -> Decimal | None:
-    found: Decimal | None = row.children.aggregate(Sum("amount"))["amount__sum"]
-    return found
-
-
 def _target(row: Quota) -> Any:
     return show.money(row.amount, row.currency if row.quota_type == QuotaType.REVENUE else "")
 
@@ -215,16 +210,23 @@ class QuotaAdmin(ActorAdmin):
         found = None if attained is None else percentage_of(attained, row.amount)
         return show.NOTHING if found is None else f"{found} %"
 
+    @staticmethod
+    def _allocated(row: Any) -> Decimal | None:
+        if not hasattr(row, "allocated_amount"):
+            row.allocated_amount = row.children.aggregate(Sum("amount"))["amount__sum"]
+        found: Decimal | None = row.allocated_amount
+        return found
+
     @display(description="Shared out")
     def shared_out(self, row: Quota) -> Any:
         """What its parts come to."""
-        parts = _allocated(row)
+        parts = self._allocated(row)
         return show.NOTHING if parts is None else show.money(parts, row.currency)
 
     @display(description="Gap")
     def gap(self, row: Quota) -> Any:
         """What nobody was given; below zero where more was given than there is."""
-        parts = _allocated(row)
+        parts = self._allocated(row)
         return show.NOTHING if parts is None else show.money(row.amount - parts, row.currency)
 
     @display(description="Whose")

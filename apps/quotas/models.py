@@ -52,6 +52,8 @@ class Quota(Record):
     `parent` is the quota from which it was shared out.
     """
 
+    ONCE = "quota_once"
+
     user = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db.models import TextChoices
 
+from apps.core.errors import InvalidInput
 from apps.core.money import ZERO, shared, to_cents
 from apps.core.periods import Period
 from apps.opportunities.rules import WHOLE, SplitKind
@@ -163,20 +164,27 @@ def pace(*, amount: Decimal, attained: Decimal, period: Period, today: date) -> 
 
 
 @dataclass(frozen=True)
-class Portion:
-    """Somebody's part in what is shared out.
+class QuotaShare:
+    """The part of a person, or of a territory, in what is shared out.
 
     Attributes:
-        holder_id: the person or territory.
         weight: against those of the others.
         since: their first day in the role; they carry nothing before it.
         ramp: percent of a full target in each month from that day on; all of it afterwards.
     """
 
-    holder_id: UUID
+    user_id: UUID | None = None
+    territory_id: UUID | None = None
     weight: Decimal = Decimal(1)
     since: date | None = None
     ramp: tuple[Decimal, ...] = ()
+
+    @property
+    def holder_id(self) -> UUID:
+        """The person or the territory. Raises InvalidInput for neither and for both."""
+        if (self.user_id is None) == (self.territory_id is None):
+            raise InvalidInput.field("shares", "Give each either a user_id or a territory_id.")
+        return self.user_id or self.territory_id  # type: ignore[return-value]
 
     def carried_in(self, period: Period) -> Decimal:
         """How much of a full target they carry in a period, by its working days: 0 to 1."""
@@ -207,7 +215,7 @@ def allocated(
     *,
     parts: Sequence[Period],
     seasonality: Sequence[Decimal],
-    portions: Sequence[Portion],
+    shares: Sequence[QuotaShare],
 ) -> dict[tuple[UUID, Period], Decimal]:
     """A total shared out over periods by their seasons, and in each over those who carry it.
 
@@ -216,10 +224,10 @@ def allocated(
     """
     found: dict[tuple[UUID, Period], Decimal] = {}
     for part, target in zip(parts, shared(total, seasonality), strict=True):
-        weights = [one.weight * one.carried_in(part) for one in portions]
+        weights = [one.weight * one.carried_in(part) for one in shares]
         if target and not any(weights):
             raise ValueError(part.key)
         amounts = shared(target, weights)
-        for one, amount in zip(portions, amounts, strict=True):
+        for one, amount in zip(shares, amounts, strict=True):
             found[one.holder_id, part] = amount
     return found

@@ -25,8 +25,8 @@ from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.lifecycle import move_lead
 from apps.opportunities.services.conversion import convert_lead
 from apps.opportunities.services.stages import move_opportunity
-from apps.quotas.rules import QuotaType
-from apps.quotas.services.allocation import QuotaShare, allocate_quota
+from apps.quotas.rules import QuotaShare, QuotaType
+from apps.quotas.services.allocation import allocate_quota
 from apps.quotas.services.quotas import set_quota
 from salesplatform.demo.activities import log_work
 from salesplatform.demo.company import People, draw_map, fill_catalog, hire_people

@@ -15,8 +15,8 @@ from apps.core.models import BusinessEvent
 from apps.core.periods import PeriodKind, parse_period, parts_of
 from apps.quotas.errors import AllocatedElsewhere, OwnQuota
 from apps.quotas.models import Quota
-from apps.quotas.rules import Portion, allocated
-from apps.quotas.services.allocation import QuotaShare, allocate_quota
+from apps.quotas.rules import QuotaShare, allocated
+from apps.quotas.services.allocation import allocate_quota
 from apps.quotas.services.quotas import set_quota
 from tests.factories.territories import TerritoryFactory
 from tests.factories.users import UserFactory
@@ -299,8 +299,8 @@ def test_is_shared_out_in_the_back_office(team, whole, admin, client):
 PERCENT = st.decimals(0, 100, places=2)
 PORTIONS = st.lists(
     st.builds(
-        Portion,
-        holder_id=st.builds(new_id),
+        QuotaShare,
+        user_id=st.builds(new_id),
         weight=st.decimals(0, 1000, places=4),
         since=st.none() | st.dates(date(2026, 1, 1), date(2028, 3, 31)),
         ramp=st.lists(PERCENT, max_size=24).map(tuple),
@@ -324,8 +324,8 @@ def test_every_cent_is_given_out_once(total, kind, start_month, portions, data):
     ]
     weight = st.decimals(0, 100, places=2)
     seasons = data.draw(st.lists(weight, min_size=len(there), max_size=len(there)).filter(any))
-    full = Portion(new_id())
-    found = allocated(total, parts=there, seasonality=seasons, portions=[*portions, full])
+    full = QuotaShare(new_id())
+    found = allocated(total, parts=there, seasonality=seasons, shares=[*portions, full])
     assert sum(found.values()) == total
     assert min(found.values()) >= 0
     for part, season in zip(there, seasons, strict=True):

@@ -16,13 +16,12 @@ from apps.core.api.endpoint import Endpoint, listed, operation, shown
 from apps.core.api.schema import row_serializer
 from apps.core.periods import organisation_today, parse_period
 from apps.quotas.fields import CREDITS, QUOTAS
-from apps.quotas.rules import QuotaType
+from apps.quotas.rules import QuotaShare, QuotaType
 from apps.quotas.selectors import Attainment, attainments
 from apps.quotas.services.allocation import (
     BY,
     MOST_SHARES,
     Allocation,
-    QuotaShare,
     allocate_quota,
 )
 from apps.quotas.services.quotas import change_quota, set_quota

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -26,30 +25,12 @@ from apps.quotas.errors import AllocatedElsewhere, QuotaTaken
 from apps.quotas.events import QuotaSet, QuotaUpdated
 from apps.quotas.models import Quota
 from apps.quotas.permissions import SET_QUOTA
-from apps.quotas.rules import Portion, allocated
+from apps.quotas.rules import QuotaShare, allocated
 from apps.quotas.services.attaining import tell_attained
 from apps.quotas.services.quotas import check_holders, facts_told, lock_quota
 
 MOST_SHARES = 200
 BY = (PeriodKind.MONTH, PeriodKind.QUARTER)
-
-
-@dataclass(frozen=True)
-class QuotaShare:
-    """Who gets a part, as `rules.Portion` describes it: either a person or a territory."""
-
-    user_id: UUID | None = None
-    territory_id: UUID | None = None
-    weight: Decimal = Decimal(1)
-    since: date | None = None
-    ramp: tuple[Decimal, ...] = ()
-
-    @property
-    def holder_id(self) -> UUID:
-        """The person or the territory. Raises InvalidInput for neither and for both."""
-        if (self.user_id is None) == (self.territory_id is None):
-            raise InvalidInput.field("shares", "Give each either a user_id or a territory_id.")
-        return self.user_id or self.territory_id  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -117,7 +98,9 @@ def allocate_quota(
     try:
         return _allocate(quota_id, shares, actor, by, seasonality, over_assignment, dry_run)
     except IntegrityError as failure:
-        raise QuotaTaken from failure
+        if Quota.ONCE in str(failure):
+            raise QuotaTaken from failure
+        raise
 
 
 @command
@@ -183,7 +166,7 @@ def _amounts(
             total,
             parts=parts,
             seasonality=seasons,
-            portions=[Portion(one.holder_id, one.weight, one.since, one.ramp) for one in shares],
+            shares=shares,
         )
     except ValueError as failure:
         raise InvalidInput.field("shares", f"Nobody carries anything in {failure}.") from None
