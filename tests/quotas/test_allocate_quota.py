@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,9 +15,10 @@ from apps.core.errors import InvalidInput, NotAllowed, NotFound
 from apps.core.identifiers import new_id
 from apps.core.models import BusinessEvent
 from apps.core.periods import PeriodKind, parse_period, parts_of
-from apps.quotas.errors import AllocatedElsewhere, OwnQuota
+from apps.quotas.errors import AllocatedElsewhere, OwnQuota, QuotaTaken
 from apps.quotas.models import Quota
 from apps.quotas.rules import QuotaShare, allocated
+from apps.quotas.services import allocation
 from apps.quotas.services.allocation import allocate_quota
 from apps.quotas.services.quotas import set_quota
 from tests.factories.territories import TerritoryFactory
@@ -247,6 +250,31 @@ def test_nothing_is_part_of_two_or_of_itself(team, whole, manager, system):
     with pytest.raises(AllocatedElsewhere):
         allocate_quota(quota_id=whole.pk, shares=shares_of(rep, other), actor=system)
     assert parts(whole) == [("Rex Rep", YEAR, Decimal("1000.00"))]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_sets_a_part_at_the_same_time_wins(team, whole, system, monkeypatch):
+    rep, _ = team
+    insert = allocation.insert_rows
+
+    def too_late(model, rows):
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(_set_elsewhere, rep, system).result()
+        insert(model, rows)
+
+    monkeypatch.setattr(allocation, "insert_rows", too_late)
+    with pytest.raises(QuotaTaken):
+        allocate_quota(quota_id=whole.pk, shares=shares_of(*team), actor=system)
+    assert not whole.children.exists()
+    assert Quota.objects.get(user=rep).amount == 7
+
+
+def _set_elsewhere(user, actor):
+    facts = {"period": YEAR, "quota_type": "revenue", "quota_amount": Decimal(7)}
+    try:
+        set_quota(user_id=user.pk, **facts, actor=actor)
+    finally:
+        connection.close()
 
 
 # --- Doors ------------------------------------------------------------------------------------
