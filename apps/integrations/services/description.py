@@ -40,7 +40,7 @@ def describe() -> dict[str, Any]:
         "info": {
             "title": "salesplatform",
             "version": "1.0.0",
-            "description": "What happens in sales, at least once. `event_id` tells what comes twice.",
+            "description": "What happens in sales; `event_id` tells what comes twice.",
         },
         "defaultContentType": "application/json",
         "channels": {
