@@ -106,11 +106,6 @@ def subscribers() -> tuple[Subscriber, ...]:
     return tuple(_subscribers[name] for name in sorted(_subscribers))
 
 
-def hearing_in(process: str) -> list[str]:
-    """Who hears in a process, by name."""
-    return [one.name for one in subscribers() if one.process == process]
-
-
 # All events in one JSON document: one parameter, whether there is one event or a thousand.
 _PUBLISH = """
 WITH incoming AS (
@@ -198,6 +193,11 @@ class _Claimed:
     attempts: int
     aggregate_id: UUID
     recorded: Recorded
+
+
+def hearing_in(process: str) -> list[str]:
+    """Who hears in a process, by name."""
+    return [one.name for one in subscribers() if one.process == process]
 
 
 def deliver(process: str = "events") -> int:
