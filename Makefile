@@ -7,6 +7,7 @@ MANAGE = $(EMBEDDED) exec -- $(BIN)/python manage.py
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 SCHEMA = docs/api/openapi.yaml
 GRAPHQL = docs/api/schema.graphql
+EVENTS = docs/api/asyncapi.yaml
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL = help
@@ -37,6 +38,9 @@ check-django:
 	@fresh=$$(mktemp --suffix=.graphql) && trap 'rm -f '$$fresh EXIT && \
 		$(BIN)/python manage.py graphql_schema --out $$fresh > /dev/null && \
 		{ diff -u $(GRAPHQL) $$fresh || { echo "$(GRAPHQL) is stale: run make schema." >&2; exit 1; }; }
+	@fresh=$$(mktemp) && trap 'rm -f '$$fresh EXIT && \
+		$(BIN)/python manage.py asyncapi --file $$fresh && \
+		{ diff -u $(EVENTS) $$fresh || { echo "$(EVENTS) is stale: run make schema." >&2; exit 1; }; }
 
 bench: requirements  ## Measure speed and print the ratios to the ceiling
 	@$(EMBEDDED) exec -- $(BIN)/python -m benchmarks $(ARGS)
@@ -48,6 +52,7 @@ format: requirements  ## Format the code and order the imports
 schema: requirements  ## Write the API descriptions to docs/api
 	$(MANAGE) spectacular --validate --fail-on-warn --file $(SCHEMA)
 	$(MANAGE) graphql_schema --out $(GRAPHQL)
+	$(MANAGE) asyncapi --file $(EVENTS)
 
 commands: requirements  ## Write the table of commands and doors to docs/commands.md
 	$(BIN)/python -m tests.architecture.test_commands

@@ -61,28 +61,38 @@ class Recorded:
 Handler = Callable[[Sequence[Recorded]], None]
 
 
+class NotNow(Exception):
+    """A handler's other side is away: its events wait as they are, and none is to blame."""
+
+
 @dataclass(frozen=True)
 class Subscriber:
-    """A handler and the events it hears."""
+    """A handler, the events it hears, and the process in which it does."""
 
     name: str
     event_names: tuple[str, ...]
     handler: Handler
     batch: int
+    process: str
 
 
 _subscribers: dict[str, Subscriber] = {}
 _listeners: dict[str, list[str]] = defaultdict(list)
 
 
-def on(*event_classes: type, batch: int = 200) -> Callable[[Handler], Handler]:
-    """Subscribe a handler to events. It gets up to `batch` of them and must survive a repeat."""
+def on(
+    *event_classes: type, batch: int = 200, process: str = "events"
+) -> Callable[[Handler], Handler]:
+    """Subscribe a handler to events. It gets up to `batch` of them and must survive a repeat.
+
+    One that waits for others hears in a `process` of its own, so that nobody waits for it.
+    """
 
     def register(handler: Handler) -> Handler:
         module = handler.__module__.removeprefix("apps.").replace(".handlers", "")
         name = f"{module}.{handler.__name__}"
         names = tuple(kind_of(event_class).name for event_class in event_classes)
-        _subscribers[name] = Subscriber(name, names, handler, batch)
+        _subscribers[name] = Subscriber(name, names, handler, batch, process)
         for event_name in names:
             if name not in _listeners[event_name]:
                 _listeners[event_name].append(name)
@@ -150,9 +160,14 @@ SELECT sequence, event_id, name, payload::text, occurred_at, actor_id, correlati
 FROM core_businessevent WHERE occurred_at BETWEEN %s AND %s AND sequence = ANY(%s)
 """
 
+# One look into the index for each lane, however much waits in it, and in those of others.
 _WAITING_LANES = """
-SELECT DISTINCT subscriber, lane FROM core_eventdelivery
-WHERE dead_at IS NULL AND available_at <= clock_timestamp() ORDER BY 1, 2
+SELECT subscriber, lane
+FROM unnest(%s::text[]) AS listening(subscriber), generate_series(0, %s) AS lanes(lane),
+LATERAL (SELECT FROM core_eventdelivery AS waiting
+         WHERE waiting.subscriber = listening.subscriber AND waiting.lane = lanes.lane
+           AND dead_at IS NULL AND available_at <= clock_timestamp() LIMIT 1) AS due
+ORDER BY 1, 2
 """
 
 
@@ -164,16 +179,22 @@ class _Claimed:
     recorded: Recorded
 
 
-def deliver() -> int:
-    """Run every subscriber that has something to hear, lane by lane; returns how many heard."""
+def hearing_in(process: str) -> list[str]:
+    """Who hears in a process, by name."""
+    return [one.name for one in subscribers() if one.process == process]
+
+
+def deliver(process: str = "events") -> int:
+    """Run every subscriber of a process that has something to hear, lane by lane.
+
+    Returns how many heard. Raises NotNow.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING_LANES)
+        cursor.execute(_WAITING_LANES, [hearing_in(process), LANES - 1])
         lanes = cursor.fetchall()
     heard = 0
     for subscriber_name, lane in lanes:
-        subscriber = _subscribers.get(subscriber_name)
-        if subscriber is None:
-            continue
+        subscriber = _subscribers[subscriber_name]
         while count := _deliver_lane(subscriber, lane):
             heard += count
             if count < subscriber.batch:
@@ -194,6 +215,8 @@ def _deliver_lane(subscriber: Subscriber, lane: int) -> int:
                 subscriber.handler([one.recorded for one in claimed])
                 _forget(claimed)
             return len(claimed)
+        except NotNow:
+            raise
         except DatabaseError:
             if not connection.is_usable():
                 raise
@@ -270,6 +293,8 @@ def _deliver_singly(subscriber: Subscriber, claimed: list[_Claimed]) -> int:
                 subscriber.handler([one.recorded])
                 _forget([one])
             heard += 1
+        except NotNow:
+            raise
         except Exception as failure:
             log.exception("%s failed on event %s", subscriber.name, one.recorded.sequence)
             blocked.add(one.aggregate_id)
@@ -291,6 +316,23 @@ def _put_off(delivery_id: int, attempts: int, failure: Exception) -> None:
         )
 
 
+# The oldest delivery of each lane stands first in its index.
+_SECONDS_BEHIND = """
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(available_at)), 0)
+FROM generate_series(0, %s) AS lanes(lane),
+LATERAL (SELECT available_at FROM core_eventdelivery AS waiting
+         WHERE subscriber = %s AND waiting.lane = lanes.lane AND dead_at IS NULL
+         ORDER BY event_sequence LIMIT 1) AS oldest
+"""
+
+
+def seconds_behind(subscriber: str) -> float:
+    """How long what a subscriber should hear next has been waiting for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SECONDS_BEHIND, [LANES - 1, subscriber])
+        return max(0.0, float(cursor.fetchone()[0]))
+
+
 def replay(*, event_sequence: int, subscriber: str) -> None:
     """Let a subscriber hear an event again, now. Raises NotFound."""
     if subscriber not in _subscribers:
@@ -310,6 +352,28 @@ def replay(*, event_sequence: int, subscriber: str) -> None:
         )
         if not cursor.rowcount:
             raise NotFound(f"There is no event {event_sequence}.", reason="event_not_found")
+
+
+_REPLAY_SINCE = """
+INSERT INTO core_eventdelivery (event_sequence, occurred_at, subscriber, aggregate_id, lane)
+SELECT sequence, occurred_at, %s, aggregate_id,
+       abs(hashtextextended(aggregate_id::text, 0) %% %s)
+FROM core_businessevent WHERE occurred_at >= %s AND name = ANY(%s)
+ON CONFLICT (event_sequence, subscriber)
+DO UPDATE SET attempts = 0, dead_at = NULL, error = '', available_at = clock_timestamp()
+"""
+
+
+def replay_since(moment: datetime, *, names: Collection[str], subscriber: str) -> int:
+    """Let a subscriber hear again what happened since a moment; returns how many events.
+
+    Months that were detached stay out of it. Raises NotFound.
+    """
+    if subscriber not in _subscribers:
+        raise NotFound(f"Nobody called {subscriber} listens.", reason="subscriber_not_found")
+    with connection.cursor() as cursor:
+        cursor.execute(_REPLAY_SINCE, [subscriber, LANES, moment, list(names)])
+        return int(cursor.rowcount)
 
 
 def history_of(record_id: UUID) -> QuerySet[BusinessEvent]:

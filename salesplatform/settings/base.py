@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.activities",
     "apps.quotas",
     "apps.forecasts",
+    "apps.integrations",
     "apps.privacy",
 ]
 
@@ -189,6 +190,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=3, minute=20),
     },
 }
+
+# --- Events for others ------------------------------------------------------------------------
+# RabbitMQ to which `manage.py relay` hands events on; without it they stay here.
+AMQP_URL = env("AMQP_URL", default="")
+# Queues it makes for those who do not bind their own: {"billing": ["sales.opportunities.#"]}.
+AMQP_QUEUES: dict[str, list[str]] = env.json("AMQP_QUEUES", default={})
 
 # --- People and sign-in -----------------------------------------------------------------------
 AUTH_USER_MODEL = "users.User"

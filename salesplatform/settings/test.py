@@ -6,6 +6,7 @@ from salesplatform.settings.local import *  # noqa: F403
 SECRET_KEY = "test-only-secret-key-that-production-refuses"  # noqa: S105
 JWT_SIGNING_KEYS = fresh_key()
 ALLOWED_HOSTS = ["*"]
+AMQP_URL = ""
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True

@@ -108,6 +108,11 @@ _COMPONENTS: dict[str, tuple[Callable[[], None], bool]] = {
 }
 
 
+def watch_over(name: str, check: Callable[[], None]) -> None:
+    """Tell about one more component, which others can do without. Called once, at start."""
+    _COMPONENTS[name] = (check, False)
+
+
 def health(request: HttpRequest) -> HttpResponse:
     """`GET /health`: alive, and ready per component. 503 when a needed one is away."""
     components: dict[str, dict[str, Any]] = {}

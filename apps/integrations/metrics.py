@@ -1,0 +1,22 @@
+"""Counters and gauges of the bus."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+events_relayed = Counter(
+    "salesplatform_events_relayed", "Events the broker confirmed, by topic", ["topic"]
+)
+events_unroutable = Counter(
+    "salesplatform_events_unroutable", "Events no queue is bound for, by topic", ["topic"]
+)
+relay_seconds_behind = Gauge(
+    "salesplatform_relay_seconds_behind",
+    "How long the oldest event has been waiting for the relay",
+    multiprocess_mode="mostrecent",
+)
+relay_dead_letters = Gauge(
+    "salesplatform_relay_dead_letters",
+    "Events the relay gave up, until somebody replays them",
+    multiprocess_mode="mostrecent",
+)

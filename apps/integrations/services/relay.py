@@ -1,0 +1,75 @@
+"""The relay: the journal's events, handed on to RabbitMQ."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import cache
+
+from django.conf import settings
+
+from apps.core.events import all_kinds, kind_named
+from apps.core.journal import Recorded, replay_since, seconds_behind
+from apps.core.models import EventDelivery
+from apps.integrations.metrics import (
+    events_relayed,
+    events_unroutable,
+    relay_dead_letters,
+    relay_seconds_behind,
+)
+from apps.integrations.rules import leaving, message_of
+from apps.integrations.services.bus import Bus
+
+log = logging.getLogger(__name__)
+
+RELAY = "integrations.relay_events"
+LONG_BEHIND_SECONDS = 60
+
+
+@cache
+def the_bus() -> Bus:
+    """The broker that AMQP_URL names, with the queues of AMQP_QUEUES."""
+    return Bus(settings.AMQP_URL, settings.AMQP_QUEUES)
+
+
+def hand_on(happened: Sequence[Recorded]) -> None:
+    """Publish events in their order. Raises NotNow.
+
+    An event no queue is bound for is noticed and done with: nobody asked for it, and it can be
+    sent again from the journal.
+    """
+    unroutable = the_bus().publish([message_of(one) for one in happened])
+    astray = [one for one in happened if str(one.event_id) in unroutable]
+    for topic, count in _by_topic(happened).items():
+        events_relayed.labels(topic).inc(count)
+    for topic, count in _by_topic(astray).items():
+        events_unroutable.labels(topic).inc(count)
+        log.warning("no queue is bound for %s events of %s", count, topic)
+
+
+def _by_topic(happened: Sequence[Recorded]) -> Counter[str]:
+    return Counter(kind_named(one.name).topic for one in happened)
+
+
+def send_again(*, since: datetime, topics: Collection[str] = ()) -> int:
+    """Let the relay hand on anew what happened since a moment; returns how many events that is.
+
+    Receivers know by `event_id` what they have already.
+    """
+    names = [one.name for one in leaving(all_kinds()) if not topics or one.topic in topics]
+    return replay_since(since, names=names, subscriber=RELAY)
+
+
+def measure() -> None:
+    """Tell how far behind the relay is, and what it gave up."""
+    relay_seconds_behind.set(seconds_behind(RELAY))
+    dead = EventDelivery.objects.filter(subscriber=RELAY, dead_at__isnull=False)
+    relay_dead_letters.set(dead.count())
+
+
+def check_relay() -> None:
+    """Raises TimeoutError when events have waited too long to be handed on."""
+    if seconds_behind(RELAY) > LONG_BEHIND_SECONDS:
+        raise TimeoutError
