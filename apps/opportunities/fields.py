@@ -32,7 +32,7 @@ _LINES = """(
         'amount', l.amount, 'configuration', l.configuration) ORDER BY l.position), '[]')
     FROM opportunities_opportunityline l JOIN catalog_product p ON p.id = l.product_id
     WHERE l.opportunity_id = t.id)"""
-_SCHEDULE = """(
+PAYMENT_SCHEDULE = """(
     SELECT coalesce(json_agg(json_build_object(
         'due_on', e.value->>'due_on', 'amount', (e.value->>'amount')::numeric)
         ORDER BY e.place), '[]')
@@ -90,7 +90,7 @@ OPPORTUNITIES = Listing(
         Field("start_date", detail=True),
         Field("payment_terms", detail=True),
         Field("billing_frequency", detail=True),
-        Field("payment_schedule", expression=_SCHEDULE, kind=Kind.JSON, detail=True),
+        Field("payment_schedule", expression=PAYMENT_SCHEDULE, kind=Kind.JSON, detail=True),
         Field("special_requirements", detail=True),
         Field("priority", detail=True),
         Field("metadata", detail=True),

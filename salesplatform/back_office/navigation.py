@@ -17,6 +17,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("leads.LeadImport", "Lead imports", "upload_file"),
             ("opportunities.Opportunity", "Opportunities", "handshake"),
             ("activities.Activity", "Activities", "event_note"),
+            ("contracts.Contract", "Contracts", "contract"),
             ("accounts.Account", "Accounts", "apartment"),
             ("accounts.AccountImport", "Account imports", "upload_file"),
             ("accounts.Contact", "Contacts", "contacts"),

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "apps.opportunities",
     "apps.activities",
     "apps.quotas",
+    "apps.contracts",
     "apps.forecasts",
     "apps.integrations",
     "apps.privacy",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.core.files.base import ContentFile
 
+from apps.contracts.services.contracts import create_contract
 from apps.core.actors import Actor
 from apps.core.imports.requests import request_import
 from apps.forecasts.models import ForecastSubmission
@@ -124,6 +125,7 @@ def _fill(world: World, leads: int) -> None:
     actor = actor_of(rep)
     _submit(world, actor)
     _set_quota(world)
+    _sell(world, rep)
     _merge(world, actor, rep)
     _import(world, actor_of(world.people[Role.SALES_MANAGER]))
 
@@ -166,6 +168,22 @@ def _set_quota(world: World) -> None:
         actor=actor_of(world.people[Role.SALES_MANAGER]),
     )
     world.ids.add(quota.pk)
+
+
+def _sell(world: World, rep: User) -> None:
+    deal = make_deal(
+        account=world.accounts[0],
+        name=f"{world.word} sale",
+        amount=world.amount,
+        owner=rep,
+        stage="closed_won",
+        contract_term=12,
+        start_date=this_quarter().starts_on,
+        payment_terms=f"{world.word} terms",
+        billing_frequency="monthly",
+    )
+    contract = create_contract(opportunity_id=deal.pk, actor=actor_of(rep))
+    world.ids |= {deal.pk, contract.pk}
 
 
 def _merge(world: World, actor: Actor, rep: User) -> None:
