@@ -13,6 +13,7 @@ from django.db import connection
 
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, RuleBroken
 from apps.core.events import event
 from apps.core.history import audited
@@ -125,10 +126,7 @@ def _is_rate(rate: Decimal) -> bool:
 
 def _lock(currency: str) -> None:
     """One rate of a currency at a time: two at once could be of one day."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"exchange rate {currency}"]
-        )
+    take_turn(f"exchange rate {currency}")
 
 
 def rate_on(currency: str, day: date) -> Decimal:

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from django.utils import timezone
 
 from apps.accounts import rules
@@ -37,6 +37,7 @@ from apps.accounts.services.assignment import (
 from apps.core.actors import Actor
 from apps.core.bulk import RowResult
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound, Refusal, StaleVersion
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -380,11 +381,7 @@ def _check_domain(account: Account, actor: Actor) -> None:
     """One live account per domain; the lock makes a second one with the same domain wait."""
     if not account.domain:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended('account domain ' || %s, 0))",
-            [account.domain],
-        )
+    take_turn(f"account domain {account.domain}")
     other = Account.objects.with_domain(account.domain).exclude(pk=account.pk).first()
     if other is None:
         return
@@ -398,8 +395,7 @@ def _check_parent(account: Account, actor: Actor) -> None:
     parent_id = account.parent_account_id
     if parent_id is None:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('account tree', 0))")
+    take_turn("account tree")
     if not Account.objects.visible_to(actor).filter(pk=parent_id).exists():
         raise InvalidInput.field("parent_account_id", "There is no such account.")
     every = Account.objects.with_bin()

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.errors import AccountInUse, AccountKnown
@@ -20,6 +19,7 @@ from apps.accounts.selectors import accounts_in_use
 from apps.accounts.services.accounts import opened, put_in_bin, told_of_change
 from apps.accounts.services.assignment import Place, begin_periods, routed_places
 from apps.core.actors import Actor
+from apps.core.database import take_turn
 from apps.core.errors import Refusal
 from apps.core.imports.engine import register_imports
 from apps.core.imports.kind import Facts, ImportKind, Key
@@ -68,8 +68,7 @@ class AccountImports(ImportKind):
 
         Names and external ids are told apart by no constraint: one import looks at a time.
         """
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('account import', 0))")
+        take_turn("account import")
         found: defaultdict[Key, list[Account]] = defaultdict(list)
         for account in Account.objects.with_ids(_ids_with(keys)).lock():
             for key in _keys_of(account):

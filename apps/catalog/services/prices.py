@@ -6,7 +6,6 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from apps.catalog.errors import PriceBookNameTaken, ProductRetired
@@ -15,6 +14,7 @@ from apps.catalog.models import PriceBook, PriceBookEntry, Product
 from apps.catalog.permissions import WRITE_PRODUCT
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.periods import organisation_day
@@ -112,5 +112,4 @@ def set_price(
 
 def _lock_price_books() -> None:
     """One new price book at a time: two at once could take one name."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('price books', 0))")
+    take_turn("price books")

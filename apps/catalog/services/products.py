@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from apps.catalog.errors import ProductCodeTaken, VariantOfItself
 from apps.catalog.events import ProductAdded, ProductChanged
@@ -15,6 +14,7 @@ from apps.catalog.models import Product
 from apps.catalog.permissions import READ_PRODUCT_COST, WRITE_PRODUCT
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -76,8 +76,7 @@ def retire_product(*, product_id: UUID, actor: Actor) -> Product:
 
 def _lock_catalog() -> None:
     """One change of products at a time: two at once could take one code or close a loop."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('catalog', 0))")
+    take_turn("catalog")
 
 
 def _apply(product: Product, facts: Mapping[str, Any], actor: Actor) -> list[str]:

@@ -22,6 +22,14 @@ def send_along(sql: str, parameters: Sequence[Any]) -> None:
     cast("DatabaseWrapper", connection).send_along(sql, parameters)
 
 
+def take_turn(name: str) -> None:
+    """Let nobody else do what bears this name until the transaction ends.
+
+    Whoever comes second waits before the next statement, which the lock travels with.
+    """
+    send_along("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
 def prepared_cursor() -> CursorWrapper:
     """A cursor for statements of few shapes that come again and again.
 

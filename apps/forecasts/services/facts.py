@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.core.database import take_turn
+
 # A deal counts where it stands now: an open one on the day it is expected, a won one on the day
 # it was won. Lost and omitted deals and those in the bin count nowhere.
 _DEALS = """
@@ -74,8 +76,8 @@ def begin_computing() -> datetime:
 
     A snapshot is the sum of the facts of its moment only if both are written one at a time.
     """
+    take_turn("forecasts")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('forecasts', 0))")
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = cursor.fetchone()[0]
         return moment

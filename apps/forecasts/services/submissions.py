@@ -11,7 +11,7 @@ from django.db import connection
 
 from apps.core.actors import Actor
 from apps.core.commands import command
-from apps.core.database import send_along
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput
 from apps.core.journal import publish
 from apps.core.loading import insert_rows
@@ -125,10 +125,7 @@ WHERE s.node_id = %s AND s.period = %s AND s.forecast_type = %s
 
 def _latest(node: Node, period: Period, forecast_type: str) -> UUID | None:
     """What was said last; nobody else says anything about the same until the transaction ends."""
-    send_along(
-        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-        [f"forecast {node.id} {period.key} {forecast_type}"],
-    )
+    take_turn(f"forecast {node.id} {period.key} {forecast_type}")
     with connection.cursor() as cursor:
         cursor.execute(_LATEST, [node.id, period.key, forecast_type])
         found = cursor.fetchone()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
-
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.opportunities.models import Pipeline, Stage
 
 # Figures and moves are the source's own (sales-system-integrations, Get Opportunity Pipeline).
@@ -65,8 +64,7 @@ _DEFAULT_STAGES: tuple[dict[str, Any], ...] = (
 @command
 def seed_default_pipeline(*, actor: Actor) -> Pipeline:
     """Make the default pipeline of an empty system; one that is there is left as it is."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('default pipeline', 0))")
+    take_turn("default pipeline")
     known = Pipeline.objects.filter(is_default=True).first()
     if known is not None:
         return known

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.periods import parse_period
@@ -62,7 +62,7 @@ def set_quota(
     if currency not in (None, settings.DEFAULT_CURRENCY):
         raise InvalidInput.field("currency", f"Quotas are in {settings.DEFAULT_CURRENCY}.")
     holder_id = user_id or territory_id
-    _lock(f"quota {holder_id} {wanted.key} {quota_type}")
+    take_turn(f"quota {holder_id} {wanted.key} {quota_type}")
     if Quota.objects.filter(holder_id=holder_id, period=wanted.key, quota_type=quota_type).exists():
         raise QuotaTaken
     quota = Quota.objects.create(
@@ -138,9 +138,3 @@ def facts_told(quota: Quota) -> dict[str, Any]:
         "amount": quota.amount,
         "currency": quota.currency,
     }
-
-
-def _lock(name: str) -> None:
-    """One quota of a holder, period and type at a time."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -77,8 +78,7 @@ def redraw_territory(*, territory_id: UUID, actor: Actor, **facts: Any) -> Terri
 
 def _lock_tree() -> None:
     """One change of the tree at a time: two moves at once could close a loop."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('territory tree', 0))")
+    take_turn("territory tree")
 
 
 def _apply(territory: Territory, facts: Mapping[str, Any], actor: Actor) -> list[str]:

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import declared, require
@@ -194,8 +195,7 @@ def allow_role(*, role: str, permission: str, allowed: bool, actor: Actor) -> Ro
 
 def _lock_reporting_lines() -> None:
     """One change of the lines at a time: two at once could close a loop."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('reporting lines', 0))")
+    take_turn("reporting lines")
 
 
 def _manager(manager_id: UUID | None) -> User | None:
