@@ -11,6 +11,7 @@ from apps.activities.selectors import ActivitySummary, Tally, activity_summary
 from apps.core.actors import Actor
 from apps.core.api.bodies import Body, Identifier
 from apps.core.api.endpoint import Endpoint, operation
+from apps.core.api.schema import Card
 from apps.core.periods import organisation_today
 
 USUAL_DAYS = 30
@@ -45,17 +46,10 @@ class TypeTally(TallyAnswer):
     type = serializers.CharField()
 
 
-class PersonCard(serializers.Serializer):
-    """A person."""
-
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-
-
 class PersonTally(TallyAnswer):
     """Those that one person does."""
 
-    user = PersonCard()
+    user = Card()
 
 
 class DayTally(TallyAnswer):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from rest_framework import serializers
 
 from apps.core.actors import Actor
+from apps.core.api.amounts import Amount, cents
 from apps.core.api.bodies import Body, Currency, Identifier, Money, Text
 from apps.core.api.endpoint import Endpoint, listed, operation
 from apps.forecasts.fields import FORECAST_DEALS, FORECASTS, SUBMISSIONS
@@ -35,10 +35,8 @@ class ForecastReceipt(serializers.Serializer):
     id = serializers.UUIDField()
     period = serializers.CharField()
     forecast_type = serializers.ChoiceField(ForecastType.choices)
-    amount = serializers.DecimalField(max_digits=15, decimal_places=2, coerce_to_string=False)
-    current_pipeline = serializers.DecimalField(
-        max_digits=20, decimal_places=2, coerce_to_string=False
-    )
+    amount = Amount()
+    current_pipeline = Amount()
     pipeline_coverage = serializers.FloatField(allow_null=True)
     created_at = serializers.DateTimeField()
 
@@ -50,8 +48,8 @@ def forecast_receipt(submitted: Submitted) -> dict[str, Any]:
         "id": submission.pk,
         "period": submission.period,
         "forecast_type": submission.forecast_type,
-        "amount": orjson.Fragment(f"{submission.amount:.2f}"),
-        "current_pipeline": orjson.Fragment(f"{submitted.current_pipeline:.2f}"),
+        "amount": cents(submission.amount),
+        "current_pipeline": cents(submitted.current_pipeline),
         "pipeline_coverage": None if coverage is None else float(coverage),
         "created_at": submission.created_at,
     }

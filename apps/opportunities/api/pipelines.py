@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-import orjson
 from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
 
 from apps.core.actors import Actor
+from apps.core.api.amounts import Amount, cents
 from apps.core.api.bodies import Body, Identifier, Text
 from apps.core.api.endpoint import Endpoint, listed, operation
 from apps.core.periods import PeriodKind, organisation_day, parse_period, period_containing
@@ -27,17 +26,12 @@ class PipelineQuery(Body):
     period = Text(max_length=20, required=False)
 
 
-class _Money(serializers.DecimalField):
-    def __init__(self) -> None:
-        super().__init__(max_digits=20, decimal_places=2, coerce_to_string=False)
-
-
 class SummaryAnswer(serializers.Serializer):
     """How many deals, and what they are worth."""
 
     total_count = serializers.IntegerField()
-    total_amount = _Money()
-    weighted_amount = _Money()
+    total_amount = Amount()
+    weighted_amount = Amount()
 
 
 class StageAnswer(serializers.Serializer):
@@ -45,16 +39,16 @@ class StageAnswer(serializers.Serializer):
 
     stage = serializers.CharField()
     count = serializers.IntegerField()
-    total_amount = _Money()
+    total_amount = Amount()
     probability = serializers.IntegerField()
-    weighted_amount = _Money()
+    weighted_amount = Amount()
 
 
 class OverdueAnswer(serializers.Serializer):
     """What should have closed already."""
 
     count = serializers.IntegerField()
-    total_amount = _Money()
+    total_amount = Amount()
 
 
 class OtherCurrencyAnswer(SummaryAnswer):
@@ -75,15 +69,11 @@ class PipelineAnswer(serializers.Serializer):
     other_currencies = OtherCurrencyAnswer(many=True)
 
 
-def _number(amount: Decimal) -> orjson.Fragment:
-    return orjson.Fragment(f"{amount:.2f}")
-
-
 def _summary(amounts: Amounts) -> dict[str, Any]:
     return {
         "total_count": amounts.count,
-        "total_amount": _number(amounts.total_amount),
-        "weighted_amount": _number(amounts.weighted_amount),
+        "total_amount": cents(amounts.total_amount),
+        "weighted_amount": cents(amounts.weighted_amount),
     }
 
 
@@ -98,15 +88,15 @@ def pipeline_answer(found: PipelineSummary) -> dict[str, Any]:
             {
                 "stage": one.stage,
                 "count": one.amounts.count,
-                "total_amount": _number(one.amounts.total_amount),
+                "total_amount": cents(one.amounts.total_amount),
                 "probability": one.probability,
-                "weighted_amount": _number(one.amounts.weighted_amount),
+                "weighted_amount": cents(one.amounts.weighted_amount),
             }
             for one in found.by_stage
         ],
         "overdue": {
             "count": found.overdue.count,
-            "total_amount": _number(found.overdue.total_amount),
+            "total_amount": cents(found.overdue.total_amount),
         },
         "other_currencies": [
             {"currency": currency, **_summary(amounts)}
