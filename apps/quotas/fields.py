@@ -23,6 +23,10 @@ def _period_key(text: str) -> str:
     return parse_period(text, start_month=settings.FISCAL_YEAR_START_MONTH).key
 
 
+OF_PERIOD = Filter(
+    "period", 't."period" = %s', _period_key, "Such as Q1_2026, M03_2026 or FY_2026."
+)
+
 QUOTAS = Listing(
     name="quotas",
     model=Quota,
@@ -52,7 +56,7 @@ QUOTAS = Listing(
         Field("updated_at"),
     ),
     filters=(
-        Filter("period", 't."period" = %s', _period_key, "Such as Q1_2026, M03_2026 or FY_2026."),
+        OF_PERIOD,
         refers_to("user_id"),
         refers_to("territory_id"),
         refers_to("parent_id"),

@@ -144,6 +144,11 @@ class QuotaCredit(models.Model):
                 name="credit_of_holder",
             ),
             models.Index(fields=["opportunity", "id"], name="credit_of_deal"),
+            models.Index(
+                fields=["kind", "closed_on"],
+                include=["holder_id", "converted", "deals"],
+                name="credit_of_day",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

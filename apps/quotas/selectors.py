@@ -13,10 +13,11 @@ from django.db import connection
 
 from apps.core.actors import Actor
 from apps.core.errors import InvalidInput, NotFound
+from apps.core.money import ZERO
 from apps.core.periods import Period, PeriodKind
 from apps.core.permissions import require
 from apps.quotas.permissions import READ_QUOTA
-from apps.quotas.rules import Pace, QuotaType, pace, percentage_of
+from apps.quotas.rules import CreditKind, Pace, QuotaType, pace, percentage_of
 
 # Of a quota `t`: descents into a covering index of the ledger, never a look at deals. Whoever leads
 # is credited with what those below sold; the overlays of those are sold by somebody already.
@@ -95,6 +96,107 @@ def attained_of(quota_ids: Sequence[UUID]) -> dict[UUID, Decimal | None]:
             f"SELECT t.id, {ATTAINED} FROM quotas_quota t WHERE t.id = ANY(%s)", [list(quota_ids)]
         )
         return dict(cursor.fetchall())
+
+
+@dataclass(frozen=True)
+class MonthRevenue:
+    """What was sold in a month. Deals are counted by the shares in them."""
+
+    month: str
+    amount: Decimal
+    deals: Decimal
+
+
+@dataclass(frozen=True)
+class TerritoryRevenue:
+    """What was sold in a territory itself, beside its quota."""
+
+    territory_id: UUID
+    amount: Decimal
+    deals: Decimal
+    quota: Decimal | None
+
+    @property
+    def percentage(self) -> Decimal | None:
+        """Of the quota, if there is one."""
+        return None if self.quota is None else percentage_of(self.amount, self.quota)
+
+
+@dataclass(frozen=True)
+class Revenue:
+    """What was sold in a period."""
+
+    by_month: list[MonthRevenue]
+    by_territory: list[TerritoryRevenue]
+
+    @property
+    def amount(self) -> Decimal:
+        """All of it."""
+        return sum((one.amount for one in self.by_month), ZERO)
+
+    @property
+    def deals(self) -> Decimal:
+        """How many deals it was."""
+        return sum((one.deals for one in self.by_month), ZERO)
+
+
+_BY_MONTH = """
+SELECT to_char(c.closed_on, '"M"MM_YYYY'), sum(c.converted), sum(c.deals)
+FROM quotas_quotacredit c
+WHERE c.kind = %(kind)s AND c.closed_on BETWEEN %(starts_on)s AND %(ends_on)s
+  AND (%(holders)s::uuid[] IS NULL OR c.holder_id = ANY(%(holders)s::uuid[]))
+GROUP BY date_trunc('month', c.closed_on), 1
+ORDER BY date_trunc('month', c.closed_on)
+"""
+_BY_TERRITORY = """
+SELECT c.holder_id, sum(c.converted), sum(c.deals),
+       (SELECT q.amount FROM quotas_quota q
+        WHERE q.holder_id = c.holder_id AND q.period = %(period)s AND q.quota_type = 'revenue')
+FROM quotas_quotacredit c
+WHERE c.kind = 'territory' AND c.closed_on BETWEEN %(starts_on)s AND %(ends_on)s
+  AND (%(places)s::uuid[] IS NULL OR c.holder_id = ANY(%(places)s::uuid[]))
+GROUP BY c.holder_id HAVING sum(c.deals) <> 0
+ORDER BY 2 DESC, 1
+"""
+
+
+def revenue(
+    *,
+    period: Period,
+    actor: Actor,
+    user_id: UUID | None = None,
+    territory_id: UUID | None = None,
+) -> Revenue:
+    """What was sold in a period: by people within reach, by one with their reports, or in a
+    territory with those below it. What is asked of a person has no territories.
+
+    Raises NotAllowed, InvalidInput, NotFound (sales-system-integrations, Finance System).
+    """
+    require(actor, READ_QUOTA)
+    if user_id is not None and territory_id is not None:
+        raise InvalidInput.field("user_id", "Give either a user_id or a territory_id.")
+    reach = actor.reach
+    asked = user_id or territory_id
+    if asked and not reach.includes(owner_id=user_id, territory_id=territory_id):
+        raise NotFound
+    people = None if reach.everything else list(reach.user_ids)
+    places = None if reach.everything else list(reach.territory_ids)
+    with connection.cursor() as cursor:
+        if asked:
+            cursor.execute("SELECT quotas_below(%s)", [asked])
+            people = places = cursor.fetchone()[0]
+        parameters = {
+            "kind": CreditKind.TERRITORY if territory_id else CreditKind.REVENUE,
+            "starts_on": period.starts_on,
+            "ends_on": period.ends_on,
+            "period": period.key,
+            "holders": people,
+            "places": [] if user_id else places,
+        }
+        cursor.execute(_BY_MONTH, parameters)
+        by_month = [MonthRevenue(*row) for row in cursor.fetchall()]
+        cursor.execute(_BY_TERRITORY, parameters)
+        return Revenue(by_month, [TerritoryRevenue(*row) for row in cursor.fetchall()])
 
 
 # What won deals should be credited, and what the ledger holds, holder by holder.

@@ -29,6 +29,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("forecasts.ForecastSnapshot", "Forecasts", "trending_up"),
             ("forecasts.ForecastSubmission", "Submissions", "campaign"),
             ("quotas.Quota", "Quotas", "flag"),
+            ("commissions.CommissionEntry", "Commissions", "payments"),
+            ("commissions.CommissionPlan", "Commission plans", "percent"),
             ("territories.Territory", "Territories", "map"),
             ("opportunities.Pipeline", "Pipelines", "view_week"),
             ("catalog.Product", "Products", "inventory_2"),

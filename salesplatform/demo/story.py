@@ -14,6 +14,9 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.catalog.models import Product
+from apps.commissions.rules import Tier
+from apps.commissions.services.plans import add_commission_plan, put_on_plan
+from apps.contracts.services.contracts import create_contract
 from apps.core.actors import Actor, become
 from apps.core.errors import Refusal
 from apps.core.imports.requests import request_import
@@ -43,6 +46,11 @@ _PATHS: tuple[tuple[str, ...], ...] = (
     ("proposal", "negotiation", "closed_won"),
     ("qualification", "closed_lost"),
 )
+_TERMS: tuple[dict[str, Any], ...] = (
+    {"contract_term": 12, "billing_frequency": "monthly"},
+    {"contract_term": 24, "billing_frequency": "quarterly"},
+    {"contract_term": 36, "billing_frequency": "annually"},
+)
 _WORTH_SELLING_TO = 55
 
 
@@ -52,6 +60,7 @@ def tell_story(*, actor: Actor, say: Say) -> None:
     people = hire_people(actor)
     draw_map(people, actor)
     _set_quotas(people, actor)
+    _plan_commissions(people, actor)
     products = fill_catalog(actor)
     say("People, territories and products are in place.")
 
@@ -108,6 +117,22 @@ def _set_quotas(people: People, actor: Actor) -> None:
     )
 
 
+def _plan_commissions(people: People, actor: Actor) -> None:
+    """Both reps earn by quarter, and better above their quota."""
+    plan = add_commission_plan(
+        name="Field sales",
+        pays_by=PeriodKind.QUARTER,
+        tiers=[Tier(Decimal(0), Decimal(5)), Tier(Decimal(100), Decimal(8))],
+        overlay_rate=Decimal(1),
+        actor=actor,
+    )
+    year = period_containing(
+        organisation_today(), PeriodKind.YEAR, start_month=settings.FISCAL_YEAR_START_MONTH
+    )
+    for person in (people.rep, people.rep2):
+        put_on_plan(plan_id=plan.pk, user_id=person.pk, starts_on=year.starts_on, actor=actor)
+
+
 def _import(actor: Actor) -> LeadImport:
     lead_import = request_import(
         LEAD_IMPORTS,
@@ -141,6 +166,9 @@ def _convert_the_best(products: Sequence[Product], chance: random.Random) -> lis
                 expected_close_date=closes_on,
                 amount=Decimal(chance.randrange(4, 180)) * 1000,
                 products=[{"product_id": product.code, "quantity": quantity}],
+                start_date=closes_on + timedelta(days=30),
+                payment_terms="net_30",
+                **chance.choice(_TERMS),
                 actor=owner,
             )
         except Refusal:
@@ -162,5 +190,7 @@ def _work_pipeline(deals: Sequence[Any], chance: random.Random) -> tuple[int, in
             except Refusal:
                 break
             moves += 1
-            won += stage == "closed_won"
+            if stage == "closed_won":
+                won += 1
+                create_contract(opportunity_id=deal.pk, actor=owner)
     return moves, won

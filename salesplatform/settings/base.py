@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "apps.quotas",
     "apps.contracts",
     "apps.forecasts",
+    "apps.commissions",
     "apps.integrations",
     "apps.privacy",
 ]

@@ -131,6 +131,31 @@ class ParentScope:
 
 
 @dataclass(frozen=True)
+class PersonScope:
+    """Rows that belong to a person, and are seen by whoever reaches that one."""
+
+    person: str = "user_id"
+
+    def condition(self, actor: Actor) -> Condition:
+        """The rows of the people within reach."""
+        if actor.reach.everything:
+            return ALWAYS
+        return Condition(f't."{self.person}" = ANY(%s::uuid[])', (actor.reach.user_array,))
+
+    def condition_by_key(self, actor: Actor) -> Condition:
+        """The same: there are few such rows."""
+        return self.condition(actor)
+
+    def branches(self, actor: Actor) -> list[Condition] | None:
+        """Always the one condition: there are few such rows."""
+        return None
+
+    def place(self) -> tuple[str, str]:
+        """The person alone."""
+        return f't."{self.person}"', "NULL::uuid"
+
+
+@dataclass(frozen=True)
 class TerritoryScope:
     """Rows that belong to a territory and are seen by whoever reaches it."""
 

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.conf import settings
 from rest_framework import serializers
 
 from apps.core.actors import Actor
+from apps.core.api.amounts import Amount, cents
 from apps.core.api.bodies import Body, Currency, Flag, Identifier, Money, Text
 from apps.core.api.endpoint import Endpoint, listed, operation, shown
 from apps.core.api.schema import row_serializer
@@ -73,15 +73,6 @@ class QuotaItem(Endpoint):
         return QUOTAS.one(actor, quota_id)
 
 
-class _Money(serializers.DecimalField):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=20, decimal_places=2, coerce_to_string=False, **options)
-
-
-def _number(amount: Decimal | None) -> orjson.Fragment | None:
-    return None if amount is None else orjson.Fragment(f"{amount:.2f}")
-
-
 class ShareFacts(Body):
     """Who gets a part: either a person or a territory."""
 
@@ -135,17 +126,17 @@ class AllottedAnswer(serializers.Serializer):
     user_id = serializers.UUIDField(allow_null=True)
     territory_id = serializers.UUIDField(allow_null=True)
     period = serializers.CharField()
-    quota_amount = _Money()
-    previous_amount = _Money(allow_null=True)
+    quota_amount = Amount()
+    previous_amount = Amount(allow_null=True)
 
 
 class AllocationAnswer(serializers.Serializer):
     """What a quota was shared out into. The gap is what nobody was given."""
 
     quota_id = serializers.UUIDField()
-    quota_amount = _Money()
-    allocated_amount = _Money()
-    allocation_gap = _Money()
+    quota_amount = Amount()
+    allocated_amount = Amount()
+    allocation_gap = Amount()
     is_kept = serializers.BooleanField()
     quotas = AllottedAnswer(many=True)
 
@@ -167,9 +158,9 @@ class QuotaAllocation(Endpoint):
 def _allocation_answer(found: Allocation) -> dict[str, Any]:
     return {
         "quota_id": found.quota.pk,
-        "quota_amount": _number(found.quota.amount),
-        "allocated_amount": _number(found.allocated),
-        "allocation_gap": _number(found.gap),
+        "quota_amount": cents(found.quota.amount),
+        "allocated_amount": cents(found.allocated),
+        "allocation_gap": cents(found.gap),
         "is_kept": found.is_kept,
         "quotas": [
             {
@@ -177,8 +168,8 @@ def _allocation_answer(found: Allocation) -> dict[str, Any]:
                 "user_id": one.quota.user_id,
                 "territory_id": one.quota.territory_id,
                 "period": one.quota.period,
-                "quota_amount": _number(one.quota.amount),
-                "previous_amount": _number(one.previous),
+                "quota_amount": cents(one.quota.amount),
+                "previous_amount": cents(one.previous),
             }
             for one in found.parts
         ],
@@ -204,12 +195,12 @@ class AttainmentAnswer(serializers.Serializer):
 
     quota_id = serializers.UUIDField()
     quota_type = serializers.ChoiceField(QuotaType.choices)
-    quota_amount = _Money()
+    quota_amount = Amount()
     currency = serializers.CharField()
-    attainment_amount = _Money(allow_null=True)
-    attainment_percentage = _Money(allow_null=True)
-    expected_by_today = _Money()
-    projected_attainment = _Money(allow_null=True)
+    attainment_amount = Amount(allow_null=True)
+    attainment_percentage = Amount(allow_null=True)
+    expected_by_today = Amount()
+    projected_attainment = Amount(allow_null=True)
 
 
 class AttainmentsAnswer(serializers.Serializer):
@@ -226,12 +217,12 @@ def _answer(one: Attainment) -> dict[str, Any]:
     return {
         "quota_id": one.quota_id,
         "quota_type": one.quota_type,
-        "quota_amount": _number(one.amount),
+        "quota_amount": cents(one.amount),
         "currency": one.currency,
-        "attainment_amount": _number(one.attained),
-        "attainment_percentage": _number(one.percentage),
-        "expected_by_today": _number(one.pace.expected),
-        "projected_attainment": _number(one.pace.projected),
+        "attainment_amount": cents(one.attained),
+        "attainment_percentage": cents(one.percentage),
+        "expected_by_today": cents(one.pace.expected),
+        "projected_attainment": cents(one.pace.projected),
     }
 
 

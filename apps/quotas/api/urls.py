@@ -9,6 +9,7 @@ from apps.quotas.api.quotas import (
     QuotaCollection,
     QuotaItem,
 )
+from apps.quotas.api.revenue import PeriodRevenue
 
 urlpatterns = [
     path("quotas", QuotaCollection.as_view()),
@@ -16,4 +17,5 @@ urlpatterns = [
     path("quotas/attainment", QuotaAttainment.as_view()),
     path("quotas/credits", CreditCollection.as_view()),
     path("quotas/<uuid:quota_id>", QuotaItem.as_view()),
+    path("revenue/<str:period>", PeriodRevenue.as_view()),
 ]
