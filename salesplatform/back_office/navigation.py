@@ -28,6 +28,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("forecasts.ForecastSnapshot", "Forecasts", "trending_up"),
             ("forecasts.ForecastSubmission", "Submissions", "campaign"),
             ("quotas.Quota", "Quotas", "flag"),
+            ("intelligence.ScoreModel", "Score models", "insights"),
             ("territories.Territory", "Territories", "map"),
             ("opportunities.Pipeline", "Pipelines", "view_week"),
             ("catalog.Product", "Products", "inventory_2"),
