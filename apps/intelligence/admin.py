@@ -61,7 +61,7 @@ class ScoreModelAdmin(ActorAdmin):
         "refused_columns",
         "suspect_columns",
         "moved",
-        ("digest", "made_by"),
+        ("recognised_by", "made_by"),
     )
     readonly_fields = (
         "named",
@@ -78,7 +78,7 @@ class ScoreModelAdmin(ActorAdmin):
         "refused_columns",
         "suspect_columns",
         "moved",
-        "digest",
+        "recognised_by",
         "made_by",
     )
     operations = (
@@ -243,6 +243,11 @@ class ScoreModelAdmin(ActorAdmin):
                 for name, index in drift[:12]
             ),
         )
+
+    @display(description="Recognised by")
+    def recognised_by(self, row: ScoreModel) -> str:
+        """The beginning of the digest of its text."""
+        return row.digest[:16] or show.NOTHING
 
     @display(description="Made by")
     def made_by(self, row: ScoreModel) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import TextChoices
@@ -65,7 +66,8 @@ class Column:
 
 
 def _readable(value: Any) -> str:
-    if isinstance(value, float | int):
+    if isinstance(value, float | int | Decimal):
+        value = float(value)
         return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.2f}"
     return str(value)
 

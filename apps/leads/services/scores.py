@@ -54,7 +54,8 @@ def score_leads_by_rules(*, ids: Sequence[UUID], actor: Actor) -> int:
     In a transaction. Raises NotAllowed.
     """
     require(actor, SCORE_LEAD)
-    leads = [one for one in _open_leads(ids) if one.score_source != Lead.ScoreSource.RULES]
+    by_model = Lead.objects.filter(score_source=Lead.ScoreSource.MODEL)
+    leads = _open_leads(list(by_model.with_ids(ids).values_list("pk", flat=True)))
     before = [_score_of(one) for one in leads]
     for lead in leads:
         put_score(lead, facts_of(lead), timezone.now())

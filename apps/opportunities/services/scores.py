@@ -81,9 +81,8 @@ def score_deals_by_rules(*, ids: Sequence[UUID], actor: Actor) -> int:
     In a transaction. Raises NotAllowed.
     """
     require(actor, SCORE_OPPORTUNITY)
-    deals = [
-        one for one in _open_deals(ids) if one.deal_score_source != Opportunity.ScoreSource.RULES
-    ]
+    by_model = Opportunity.objects.filter(deal_score_source=Opportunity.ScoreSource.MODEL)
+    deals = _open_deals(list(by_model.with_ids(ids).values_list("pk", flat=True)))
     compiled = processes({one.pipeline_id for one in deals})
     before = [_score_of(one) for one in deals]
     now = timezone.now()
