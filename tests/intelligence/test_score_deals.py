@@ -313,9 +313,9 @@ def test_the_api_trains_lists_publishes_and_retires(history, admin, manager, api
     card = api(manager).call("GET", path).json()["card"]
     assert "reference" not in card
     assert card["figures"]["auc"]["value"] > 0.7
-    assert client.call("POST", f"{path}/retire").json()["state"] == "retired"
-    assert client.call("POST", f"{path}/publish").json()["state"] == "published"
-    assert api(manager).call("POST", f"{path}/retire").status_code == 403
+    assert client.call("PATCH", path, {"state": "retired"}).json()["state"] == "retired"
+    assert client.call("PATCH", path, {"state": "published"}).json()["state"] == "published"
+    assert api(manager).call("PATCH", path, {"state": "retired"}).status_code == 403
 
 
 @pytest.mark.parametrize("subject", ["account", "", None, 7])

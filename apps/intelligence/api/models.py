@@ -28,6 +28,12 @@ class Training(Body):
     subject = serializers.ChoiceField(Subject.choices)
 
 
+class Standing(Body):
+    """Where a model is to stand."""
+
+    state = serializers.ChoiceField(("published", "retired"))
+
+
 class ModelReceipt(serializers.Serializer):
     """Where a model stands now."""
 
@@ -59,21 +65,15 @@ class ScoreModelItem(Endpoint):
 
     get = shown(SCORE_MODELS, summary="A model with its card", tags=TAGS)
 
-
-class ScoreModelPublication(Endpoint):
-    """`/intelligence/models/{model_id}/publish`."""
-
-    @operation(summary="Score by this model from now on", answer=ModelReceipt, tags=TAGS)
-    def post(self, actor: Actor, model_id: UUID) -> dict[str, Any]:
-        return model_receipt(publish_score_model(model_id=model_id, actor=actor))
-
-
-class ScoreModelRetirement(Endpoint):
-    """`/intelligence/models/{model_id}/retire`."""
-
-    @operation(summary="Go back to the rules", answer=ModelReceipt, tags=TAGS)
-    def post(self, actor: Actor, model_id: UUID) -> dict[str, Any]:
-        return model_receipt(retire_score_model(model_id=model_id, actor=actor))
+    @operation(
+        summary="Score by this model from now on, or go back to the rules",
+        body=Standing,
+        answer=ModelReceipt,
+        tags=TAGS,
+    )
+    def patch(self, actor: Actor, model_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+        move = publish_score_model if body["state"] == "published" else retire_score_model
+        return model_receipt(move(model_id=model_id, actor=actor))
 
 
 class DealReason(serializers.Serializer):
