@@ -27,6 +27,7 @@ API_V1 = [
     path("", include("apps.activities.api.urls")),
     path("", include("apps.quotas.api.urls")),
     path("", include("apps.contracts.api.urls")),
+    path("", include("apps.intelligence.api.urls")),
     path("", include("apps.forecasts.api.urls")),
     path("", include("apps.commissions.api.urls")),
     path("", include("apps.privacy.api.urls")),

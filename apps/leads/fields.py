@@ -55,6 +55,7 @@ LEADS = Listing(
         Field("metadata", detail=True),
         Field("marketing_score", detail=True),
         Field("score_reasons", detail=True),
+        Field("score_source", detail=True),
         Field("score_version", detail=True),
         Field("scored_at", detail=True),
         Field("routing_reason", detail=True),

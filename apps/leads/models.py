@@ -45,6 +45,10 @@ class Lead(Confidential, Binnable):
         UNQUALIFIED = "unqualified"
         CONVERTED = "converted"
 
+    class ScoreSource(models.TextChoices):
+        RULES = "rules"
+        MODEL = "model"
+
     source = models.CharField(max_length=100)
     status = models.CharField(max_length=50, choices=Status, default=Status.NEW)
     first_name = models.CharField(max_length=100, blank=True)
@@ -73,6 +77,13 @@ class Lead(Confidential, Binnable):
 
     score = models.IntegerField(default=0, validators=PERCENT)
     score_reasons = models.JSONField(default=list, blank=True)
+    score_source = models.CharField(
+        max_length=10,
+        choices=ScoreSource,
+        default=ScoreSource.RULES,
+        db_default=ScoreSource.RULES,
+        editable=False,
+    )
     score_version = models.CharField(max_length=50, blank=True)
     scored_at = models.DateTimeField(null=True, blank=True)
     marketing_score = models.IntegerField(null=True, blank=True, validators=PERCENT)

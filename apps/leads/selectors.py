@@ -46,6 +46,7 @@ def lead_score(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:
         "lead_id": lead.pk,
         "score": lead.score,
         "marketing_score": lead.marketing_score,
+        "source": lead.score_source,
         "version": lead.score_version,
         "scored_at": lead.scored_at,
         "reasons": lead.score_reasons,

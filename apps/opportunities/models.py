@@ -435,7 +435,14 @@ class OpportunityChange(models.Model):
     notes = models.TextField(blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["at"], name="deal_change_at")]
+        indexes = [
+            models.Index(fields=["at"], name="deal_change_at"),
+            models.Index(
+                fields=["owner_to", "at"],
+                name="deal_closings_of_owner",
+                condition=Q(kind__in=("won", "lost")),
+            ),
+        ]
         constraints = [models.UniqueConstraint("opportunity", "seq", name="deal_change_once")]
 
     def __str__(self) -> str:

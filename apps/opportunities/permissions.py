@@ -1,6 +1,6 @@
 """Rights on opportunities (sales-system-architecture, Authentication & Authorization)."""
 
-from apps.core.permissions import EVERYONE, MANAGERS, SELLERS, declare
+from apps.core.permissions import ADMINS, EVERYONE, MANAGERS, SELLERS, declare
 
 READ_OPPORTUNITY = declare("opportunity:read", "See opportunities", roles=EVERYONE)
 WRITE_OPPORTUNITY = declare(
@@ -14,4 +14,7 @@ DELETE_OPPORTUNITY = declare(
 )
 REOPEN_OPPORTUNITY = declare(
     "opportunity:reopen", "Take up won and lost opportunities again", roles=MANAGERS
+)
+SCORE_OPPORTUNITY = declare(
+    "opportunity:score", "Say how well opportunities stand, by a model", roles=ADMINS
 )

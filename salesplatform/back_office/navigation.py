@@ -31,6 +31,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("quotas.Quota", "Quotas", "flag"),
             ("commissions.CommissionEntry", "Commissions", "payments"),
             ("commissions.CommissionPlan", "Commission plans", "percent"),
+            ("intelligence.ScoreModel", "Score models", "insights"),
             ("territories.Territory", "Territories", "map"),
             ("opportunities.Pipeline", "Pipelines", "view_week"),
             ("catalog.Product", "Products", "inventory_2"),

@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.activities",
     "apps.quotas",
     "apps.contracts",
+    "apps.intelligence",
     "apps.forecasts",
     "apps.commissions",
     "apps.integrations",
@@ -162,6 +163,14 @@ CELERY_BEAT_SCHEDULE = {
     "nightly forecast": {
         "task": "apps.forecasts.tasks.compute_nightly_forecasts",
         "schedule": crontab(hour=6, minute=0),
+    },
+    "learn scores": {
+        "task": "apps.intelligence.tasks.learn_scores",
+        "schedule": crontab(day_of_week="sun", hour=4, minute=0),
+    },
+    "drift of scores": {
+        "task": "apps.intelligence.tasks.check_drift_of_scores",
+        "schedule": crontab(hour=4, minute=30),
     },
     "resume stalled jobs": {
         "task": "apps.core.tasks.resume_stalled_jobs",

@@ -43,8 +43,9 @@ WITHIN_A_COMMAND = """
     accounts: put_in_bin hand_over note_handovers begin_periods
     core: request_job keep_consent
     forecasts: take_snapshots
-    leads: capture change_locked mark_lead_converted
-    opportunities: open_deal hand_over keep
+    intelligence: put_in_force
+    leads: capture change_locked mark_lead_converted record_lead_scores score_leads_by_rules
+    opportunities: open_deal hand_over keep record_deal_scores score_deals_by_rules
     quotas: tell_attained
     territories: note_assignments
     users: end_sign_ins

@@ -287,6 +287,7 @@ class ScoreAnswer(serializers.Serializer):
     lead_id = serializers.UUIDField()
     score = serializers.IntegerField()
     marketing_score = serializers.IntegerField(allow_null=True)
+    source = serializers.ChoiceField(Lead.ScoreSource.choices)
     version = serializers.CharField()
     scored_at = serializers.DateTimeField(allow_null=True)
     reasons = ReasonAnswer(many=True)

@@ -180,6 +180,7 @@ def put_score(lead: Lead, facts: LeadFacts, now: Any) -> None:
     score = score_lead(facts)
     lead.score = score.value
     lead.score_reasons = [dict(vars(reason)) for reason in score.reasons]
+    lead.score_source = Lead.ScoreSource.RULES
     lead.score_version = score.version
     lead.scored_at = now
 
@@ -237,7 +238,10 @@ _FOLLOWING = ("score", "score_reasons", "score_version", "scored_at", "version",
 
 
 def put_changes(lead: Lead, changes: Mapping[str, Any]) -> list[str]:
-    """Put checked facts on a row and score it anew; returns the names of those that differ."""
+    """Put checked facts on a row and score it anew; returns the names of those that differ.
+
+    What a model said stays: it goes by what was known when the lead was captured.
+    """
     changed = []
     for name, value in changes.items():
         merged = {**getattr(lead, name), **value} if isinstance(value, dict) else value
@@ -245,7 +249,8 @@ def put_changes(lead: Lead, changes: Mapping[str, Any]) -> list[str]:
             setattr(lead, name, merged)
             changed.append(name)
     if changed:
-        put_score(lead, facts_of(lead), timezone.now())
+        if lead.score_source == Lead.ScoreSource.RULES:
+            put_score(lead, facts_of(lead), timezone.now())
         lead.version += 1
     return changed
 

@@ -12,16 +12,16 @@ from apps.core.actors import Actor
 from apps.core.database import send_along
 from apps.core.journal import publish
 from apps.core.loading import insert_rows, update_rows
-from apps.core.periods import organisation_day
 from apps.opportunities.models import (
     Opportunity,
     OpportunityAssignment,
     OpportunityChange,
     StageSpan,
 )
-from apps.opportunities.rules import RULES_VERSION, Health, deal_score, is_postponed
+from apps.opportunities.rules import is_postponed
 from apps.opportunities.services.announcements import announcements_of
 from apps.opportunities.services.edits import COLUMNS, Change, Edit
+from apps.opportunities.services.scores import put_rules_score
 from apps.territories.services.history import Move, note_assignments
 
 _TRACKED = (
@@ -65,28 +65,9 @@ def _finish(edit: Edit, now: datetime) -> None:
             edit.before["expected_close_date"], deal.expected_close_date
         ):
             deal.push_count += 1
-    if deal.deal_score_source == Opportunity.ScoreSource.RULES:
-        score = deal_score(_health(edit, now))
-        deal.deal_score = score.value
-        deal.deal_score_reasons = [
-            {"key": one.key, "points": one.points, "text": one.text} for one in score.reasons
-        ]
-        deal.deal_score_version = RULES_VERSION
-
-
-def _health(edit: Edit, now: datetime) -> Health:
-    deal = edit.deal
-    closes_on = deal.expected_close_date
-    return Health(
-        stage=edit.stage,
-        days_in_stage=(now - deal.stage_entered_at).days,
-        amount=deal.amount,
-        days_to_close=(closes_on - organisation_day(now)).days if closes_on else None,
-        push_count=deal.push_count,
-        has_next_step=bool(deal.next_step),
-        has_lines=deal.lines_total is not None,
-        knows_decision_criteria=bool(deal.metadata.get("decision_criteria")),
-    )
+    # What a model says of a deal holds until it says something else, or the deal is closed.
+    if deal.deal_score_source == Opportunity.ScoreSource.RULES or not deal.is_open:
+        put_rules_score(deal, edit.stage, now)
 
 
 def _write_deals(edits: Sequence[Edit]) -> None:

@@ -1,0 +1,34 @@
+"""Events that change scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apps.core.actors import system_actor
+from apps.core.journal import Recorded, on
+from apps.intelligence.services import training  # noqa: F401  declares how its jobs are started
+from apps.intelligence.services.scoring import score_deals, score_leads
+from apps.leads.events import LeadCreated
+from apps.opportunities.events import (
+    OpportunityCreated,
+    OpportunityStageChanged,
+    OpportunityUpdated,
+)
+
+
+@on(OpportunityCreated, OpportunityStageChanged, OpportunityUpdated, batch=500)
+def score_changed_deals(happened: Sequence[Recorded]) -> None:
+    """Scores follow their deals; however much a batch tells, each is scored once."""
+    score_deals(
+        ids=sorted({one.event.opportunity_id for one in happened}),
+        actor=system_actor(door="handler", request_id=happened[-1].correlation_id),
+    )
+
+
+@on(LeadCreated, batch=500)
+def score_new_leads(happened: Sequence[Recorded]) -> None:
+    """A lead is scored by what is known when it is captured."""
+    score_leads(
+        ids=sorted({one.event.lead_id for one in happened}),
+        actor=system_actor(door="handler", request_id=happened[-1].correlation_id),
+    )

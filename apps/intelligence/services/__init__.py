@@ -1,0 +1,1 @@
+"""What happens to models: learned, published, retired, and used to score."""

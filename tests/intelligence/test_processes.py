@@ -1,0 +1,25 @@
+"""What learns is only loaded where it is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from django.conf import settings
+
+_START = """
+import sys
+from django.test import Client
+import salesplatform.wsgi, salesplatform.urls, salesplatform.celery
+Client().get("/api/schema")
+learns = {"xgboost", "scipy", "apps.intelligence.rules.learning"}
+print(sorted(learns & set(sys.modules)))
+"""
+
+
+def test_the_web_loads_nothing_that_learns():
+    """NumPy alone is there: openpyxl takes it along where it is installed."""
+    started = subprocess.run(
+        [sys.executable, "-c", _START], capture_output=True, text=True, cwd=settings.BASE_DIR
+    )
+    assert started.stdout.strip().endswith("[]"), started.stdout + started.stderr
