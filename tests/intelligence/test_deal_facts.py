@@ -118,7 +118,7 @@ def _reopened(deal, rep, _):
 
 def _sold(deal, rep, _):
     product = ProductFactory()
-    line = {"product_id": product.pk, "quantity": 1, "unit_price": Decimal(5)}
+    line = {"product_id": product.code, "quantity": 1, "unit_price": Decimal(5)}
     change_opportunity(opportunity_id=deal.pk, products=[line], actor=ACTOR)
 
 
@@ -132,7 +132,8 @@ def _talked(deal, rep, ago):
 
 
 def _untalked(deal, rep, _):
-    delete_activity(activity_id=deal.activities.first().pk, actor=ACTOR)
+    for one in deal.activities.all()[:1]:
+        delete_activity(activity_id=one.pk, actor=ACTOR)
 
 
 def _closed_another(deal, rep, stage):
@@ -168,7 +169,7 @@ def test_what_was_known_never_changes_when_something_happens_after(rep, deal, ev
     for act, facts in events:
         try:
             act(deal, rep, facts)
-        except (Refusal, AttributeError):
+        except Refusal:
             continue
         assert known(deal, moment) == before
 

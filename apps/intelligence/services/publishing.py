@@ -65,14 +65,11 @@ def put_in_force(model: ScoreModel, *, actor: Actor) -> None:
 
 def _locked(model_id: UUID) -> ScoreModel:
     """The model, with all others of its subject locked in key order."""
-    subjects = ScoreModel.objects.filter(pk=model_id).values("subject")
-    models = ScoreModel.objects.filter(subject__in=subjects).defer("trees")
-    for one in models.select_for_update().order_by("pk"):
-        if one.pk == model_id:
-            found = one
-    if not subjects:
+    subject = ScoreModel.objects.filter(pk=model_id).values_list("subject", flat=True).first()
+    if subject is None:
         raise NotFound("There is no such model.")
-    return found
+    models = ScoreModel.objects.filter(subject=subject).defer("trees").select_for_update()
+    return {one.pk: one for one in models.order_by("pk")}[model_id]
 
 
 def _retire(subject: str) -> None:
