@@ -30,6 +30,7 @@ API_V1 = [
     path("", include("apps.intelligence.api.urls")),
     path("", include("apps.forecasts.api.urls")),
     path("", include("apps.commissions.api.urls")),
+    path("", include("apps.integrations.api.urls")),
     path("", include("apps.privacy.api.urls")),
 ]
 

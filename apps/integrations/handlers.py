@@ -1,4 +1,4 @@
-"""Events that others hear of."""
+"""Events that others hear of, and messages of others that came in."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from apps.core.actors import system_actor
 from apps.core.events import all_kinds
 from apps.core.journal import Recorded, on
+from apps.integrations.events import MessageReceived
 from apps.integrations.rules import leaving
+from apps.integrations.services.inbox import handle_message
 from apps.integrations.services.relay import hand_on
+
+
+# Few at once: they lock what they like, in any order, until the last of them is handled.
+@on(MessageReceived, batch=20)
+def handle_received(happened: Sequence[Recorded]) -> None:
+    """Handle a message of a partner, unless it was handled already."""
+    for one in happened:
+        actor = system_actor(door="handler", request_id=one.correlation_id)
+        handle_message(message_id=one.event.message_id, actor=actor)
 
 
 def relay_events(happened: Sequence[Recorded]) -> None:

@@ -1,4 +1,4 @@
-"""Counters and gauges of the bus."""
+"""Counters and gauges of the bus and the inbox."""
 
 from __future__ import annotations
 
@@ -19,4 +19,12 @@ relay_dead_letters = Gauge(
     "salesplatform_relay_dead_letters",
     "Events the relay gave up, until somebody replays them",
     multiprocess_mode="mostrecent",
+)
+inbox_received = Counter(
+    "salesplatform_inbox_received", "Messages of partners that were taken in", ["partner"]
+)
+inbox_settled = Counter(
+    "salesplatform_inbox_settled",
+    "Messages of partners that were handled, refused or given up",
+    ["partner", "status"],
 )

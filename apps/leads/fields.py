@@ -54,6 +54,7 @@ LEADS = Listing(
         Field("attribution", detail=True),
         Field("metadata", detail=True),
         Field("marketing_score", detail=True),
+        Field("marketing_as_of", detail=True),
         Field("score_reasons", detail=True),
         Field("score_source", detail=True),
         Field("score_version", detail=True),

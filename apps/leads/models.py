@@ -35,7 +35,7 @@ class Lead(Confidential, Binnable):
 
     Duplicates are found by the columns `…_key`: the folded name of a company, and blind indexes of
     the normalised e-mail address and phone number, which are encrypted. `score` is the platform's
-    own; what marketing sent stays in `marketing_score`.
+    own; what marketing sent stays in `marketing_score`, `marketing_as_of` says as of when.
     """
 
     class Status(models.TextChoices):
@@ -87,6 +87,7 @@ class Lead(Confidential, Binnable):
     score_version = models.CharField(max_length=50, blank=True)
     scored_at = models.DateTimeField(null=True, blank=True)
     marketing_score = models.IntegerField(null=True, blank=True, validators=PERCENT)
+    marketing_as_of = models.DateTimeField(null=True, blank=True, editable=False)
 
     # Three references have indexes of their own below; Django's would only cost writes.
     owner = models.ForeignKey(

@@ -85,7 +85,7 @@ def programs(folder: DataFolder, address: Address, variables: dict[str, str]) ->
         named = variables | {"PROCESS_NAME": f"salesplatform-{name}"}
         return Program(name, arguments.split(), folder.root, named, patience)
 
-    relay = [program("relay", "manage.py relay")] if os.environ.get("AMQP_URL") else []
+    bus = ("relay", "receive") if os.environ.get("AMQP_URL") else ()
     return [
         program(
             "web",
@@ -94,7 +94,7 @@ def programs(folder: DataFolder, address: Address, variables: dict[str, str]) ->
             "--respawn-failed-workers --respawn-interval 0.5 salesplatform.wsgi:application",
         ),
         program("events", "manage.py deliver_events"),
-        *relay,
+        *(program(name, f"manage.py {name}") for name in bus),
         program(
             "beat",
             "-m celery -A salesplatform beat --loglevel INFO "

@@ -200,6 +200,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.forecasts.tasks.forget_what_is_old",
         "schedule": crontab(hour=3, minute=20),
     },
+    "forget what is old: integrations": {
+        "task": "apps.integrations.tasks.forget_what_is_old",
+        "schedule": crontab(hour=3, minute=30),
+    },
+    "handle messages of partners": {
+        "task": "apps.integrations.tasks.handle_due_messages",
+        "schedule": timedelta(minutes=1),
+    },
 }
 
 # --- Events for others ------------------------------------------------------------------------
@@ -308,6 +316,7 @@ GRAPHQL_EXPLORABLE = False  # introspection, the explorer and hints at names
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 IMPORT_MAX_BYTES = 200_000_000
+INBOUND_MAX_BYTES = 262_144
 
 # --- The organisation -------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -62,6 +62,8 @@ READS = {
 }
 
 _IN_THE_OFFICE = "People and their rights are kept in the back office."
+_PARTNERS_IN_THE_OFFICE = "Partners and what they sent are kept in the back office."
+_BY_PARTNERS = "It is how partners tell us something."
 _AT_SIGN_IN = "It is part of signing in to the pages."
 _BY_CHANGE = "The owner is a field of the record: changing it hands the record over."
 _BY_MACHINE = "The platform does it by itself."
@@ -88,6 +90,19 @@ NOT_OFFERED = {
     ("reassign_opportunity", REST): _BY_CHANGE,
     ("void_contracts", REST): _BY_MACHINE,
     ("void_contracts", OFFICE): _BY_MACHINE,
+    ("add_partner", REST): _PARTNERS_IN_THE_OFFICE,
+    ("rotate_secret", REST): _PARTNERS_IN_THE_OFFICE,
+    ("pause_partner", REST): _PARTNERS_IN_THE_OFFICE,
+    ("resume_partner", REST): _PARTNERS_IN_THE_OFFICE,
+    ("replay_message", REST): _PARTNERS_IN_THE_OFFICE,
+    ("take_message", OFFICE): _BY_PARTNERS,
+    ("take_delivery", REST): "Queues bring it.",
+    ("take_delivery", OFFICE): _BY_PARTNERS,
+    ("sync_lead", OFFICE): "It is what marketing says; people change a lead.",
+    ("handle_due", REST): _BY_MACHINE,
+    ("handle_due", OFFICE): _BY_MACHINE,
+    ("handle_message", REST): _BY_MACHINE,
+    ("handle_message", OFFICE): _BY_MACHINE,
     ("acknowledge_sale", OFFICE): "It is what billing says; people acknowledge a contract.",
     ("check_drift", REST): _BY_MACHINE,
     ("check_drift", OFFICE): _BY_MACHINE,

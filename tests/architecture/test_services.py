@@ -35,7 +35,8 @@ BY_A_COMMAND = """
     accounts: reassign_account delete_account restore_account
     catalog: retire_product
     core: request_import
-    leads: create_lead move_leads delete_leads delete_lead
+    integrations: handle_due
+    leads: create_lead take_qualified_lead move_leads delete_leads delete_lead
     quotas: allocate_quota
     users: consent
 """
@@ -68,6 +69,9 @@ NAMELESS_TRANSACTIONS = {
     "users.sign_ins.sign_out": "the token says who it is",
     "users.oauth.revoke_token": "the token says who it is",
     "forecasts.computation.request_nightly_forecast": "a savepoint of the command",
+    "integrations.inbox._keep": "a savepoint of the command",
+    "integrations.inbox.handle_message": "a savepoint of the command",
+    "integrations.inbox._Bodies": "forgetting, which nobody asks for",
 }
 
 

@@ -39,6 +39,7 @@ BUSINESS_APPS = (
     "activities",
     "quotas",
     "forecasts",
+    "integrations",
     "privacy",
 )
 NOT_AUDITED = {

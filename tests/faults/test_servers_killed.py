@@ -57,13 +57,18 @@ class Platform:
 
     def command(self, *arguments: str) -> None:
         """Run a management command to its end."""
-        subprocess.run(
+        self.output(*arguments)
+
+    def output(self, *arguments: str) -> str:
+        """What a management command says, once it has ended."""
+        ended = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self.environment,
             check=True,
             capture_output=True,
         )
+        return ended.stdout.decode()
 
     @contextmanager
     def process(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:

@@ -1,4 +1,4 @@
-"""The AsyncAPI document tells what really leaves."""
+"""The AsyncAPI document tells what really leaves, and what is taken in."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from apps.core.journal import Recorded
 from apps.forecasts.events import ForecastUpdated, StageShare
 from apps.integrations.rules import leaving, message_of
 from apps.integrations.services.description import describe
+from apps.integrations.services.messages import message_kinds
 from apps.leads.events import LeadUpdated
 
 NOW = datetime(2026, 2, 11, 8, tzinfo=UTC)
@@ -62,11 +63,14 @@ def test_what_is_sent_is_as_described(name, happened):
 
 def test_every_event_that_leaves_is_described_and_no_other():
     document = describe()
-    names = [kind.name for kind in leaving(all_kinds())]
-    assert list(document["components"]["messages"]) == names
-    told = [name for one in document["channels"].values() for name in one["messages"]]
-    assert sorted(told) == names
-    assert not {"sales.users", "sales.jobs"} & set(document["channels"])
+    leave = [kind.name for kind in leaving(all_kinds())]
+    come = [f"inbound.{kind.name}" for kind in message_kinds()]
+    assert list(document["components"]["messages"]) == leave + come
+    told, heard = set(), set()
+    for name, channel in document["channels"].items():
+        (heard if name.startswith("inbound.") else told).update(channel["messages"])
+    assert (told, heard) == (set(leave), set(come))
+    assert not {"sales.users", "sales.jobs", "sales.inbox"} & set(document["channels"])
 
 
 def test_every_reference_leads_somewhere():

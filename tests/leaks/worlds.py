@@ -14,6 +14,7 @@ from apps.core.actors import Actor
 from apps.core.imports.requests import request_import
 from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.services.submissions import submit_forecast
+from apps.integrations.services.inbox import take_message
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.merging import merge_leads
 from apps.quotas.services.quotas import set_quota
@@ -22,6 +23,7 @@ from apps.users.models import Role, User
 from tests.factories.accounts import AccountFactory, ContactFactory
 from tests.factories.activities import make_activity
 from tests.factories.forecasts import this_quarter
+from tests.factories.integrations import make_partner, message
 from tests.factories.leads import LeadFactory
 from tests.factories.opportunities import make_deal
 from tests.factories.territories import TerritoryFactory, TerritoryMemberFactory
@@ -128,6 +130,19 @@ def _fill(world: World, leads: int) -> None:
     _sell(world, rep)
     _merge(world, actor, rep)
     _import(world, actor_of(world.people[Role.SALES_MANAGER]))
+    _hear(world)
+
+
+def _hear(world: World) -> None:
+    known = make_partner("marketing", key=world.word, client=world.people[Role.INTEGRATION])
+    profile = {"email": f"heard@{world.word}.example"}
+    payload = {"lead_id": f"{world.word} lead", "source": world.word, "profile": profile}
+    heard, _ = take_message(
+        partner=known.partner,
+        body=message("lead.qualified", payload),
+        actor=actor_of(world.people[Role.INTEGRATION]),
+    )
+    world.ids |= {known.partner.pk, heard.pk}
 
 
 def _lead(world: World, rep: User, number: int) -> Any:

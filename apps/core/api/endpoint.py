@@ -132,7 +132,7 @@ def operation(
 
         documented: Callable[..., HttpResponseBase] = extend_schema(
             summary=summary,
-            request={"multipart/form-data": body} if is_form else body,
+            request=schema.pop("request", {"multipart/form-data": body} if is_form else body),
             parameters=[*([query] if query else []), *schema.pop("parameters", [])],
             responses={
                 (status, media_type) if answer else status: OpenApiResponse(answer or None, "Done"),

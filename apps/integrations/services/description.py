@@ -1,4 +1,4 @@
-"""What leaves the platform, described for those who listen: AsyncAPI 3, from the event classes."""
+"""What leaves the platform and what it takes in: AsyncAPI 3, from the classes that declare it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 import msgspec
 
 from apps.core.events import EventKind, all_kinds
+from apps.integrations.models import Partner
 from apps.integrations.rules import SOURCE, leaving, routing_key
 from apps.integrations.services.bus import EVENTS
+from apps.integrations.services.messages import Envelope, MessageKind, message_kinds
+from apps.integrations.services.queues import INBOUND
 
 HEADERS = {
     "type": "object",
@@ -29,12 +32,18 @@ HEADERS = {
 
 
 def describe() -> dict[str, Any]:
-    """The AsyncAPI document of everything others can listen to."""
-    kinds = leaving(all_kinds())
-    payloads, schemas = msgspec.json.schema_components(
-        [kind.event_class for kind in kinds], ref_template="#/components/schemas/{name}"
+    """The AsyncAPI document of everything others can listen to, and of what partners can send."""
+    kinds, heard = leaving(all_kinds()), message_kinds()
+    described, schemas = msgspec.json.schema_components(
+        [
+            *(kind.event_class for kind in kinds),
+            *(Envelope[kind.payload] for kind in heard),  # type: ignore[name-defined]
+        ],
+        ref_template="#/components/schemas/{name}",
     )
+    payloads, envelopes = described[: len(kinds)], described[len(kinds) :]
     topics = sorted({kind.topic for kind in kinds})
+    senders = [one for one in Partner.Kind.values if any(one in kind.by for kind in heard)]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -46,15 +55,30 @@ def describe() -> dict[str, Any]:
         "channels": {
             topic: _channel(topic, [kind for kind in kinds if kind.topic == topic])
             for topic in topics
+        }
+        | {
+            f"inbound.{sender}": _inbox(sender, [kind for kind in heard if sender in kind.by])
+            for sender in senders
         },
         "operations": {
             f"tell-{topic}": {"action": "send", "channel": {"$ref": f"#/channels/{topic}"}}
             for topic in topics
+        }
+        | {
+            f"hear-{sender}": {
+                "action": "receive",
+                "channel": {"$ref": f"#/channels/inbound.{sender}"},
+            }
+            for sender in senders
         },
         "components": {
             "messages": {
                 kind.name: _message(kind, payload)
                 for kind, payload in zip(kinds, payloads, strict=True)
+            }
+            | {
+                f"inbound.{kind.name}": _heard(kind, envelope)
+                for kind, envelope in zip(heard, envelopes, strict=True)
             },
             "schemas": {name: _with_numbers(schemas[name]) for name in sorted(schemas)},
         },
@@ -106,4 +130,34 @@ def _message(kind: EventKind, payload: dict[str, Any]) -> dict[str, Any]:
         "description": f"Routing key `{routing_key(kind)}`.",
         "headers": HEADERS,
         "payload": {"type": "object", "required": list(envelope), "properties": envelope},
+    }
+
+
+def _inbox(sender: str, kinds: list[MessageKind]) -> dict[str, Any]:
+    return {
+        "address": "{partner}.{message}",
+        "description": f"What a partner of kind {sender} tells us: published to the exchange "
+        f"`{INBOUND.name}` under its key, or as a signed webhook to `/api/v1/inbound/{{partner}}`.",
+        "parameters": {
+            "partner": {"description": "Its key.", "default": sender},
+            "message": {"enum": [kind.name for kind in kinds]},
+        },
+        "messages": {
+            f"inbound.{kind.name}": {"$ref": f"#/components/messages/inbound.{kind.name}"}
+            for kind in kinds
+        },
+        "bindings": {
+            "amqp": {
+                "is": "routingKey",
+                "exchange": {"name": INBOUND.name, "type": INBOUND.type, "durable": True},
+            }
+        },
+    }
+
+
+def _heard(kind: MessageKind, envelope: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": kind.name,
+        "summary": (inspect.getdoc(kind.payload) or "").splitlines()[0],
+        "payload": envelope,
     }

@@ -27,6 +27,7 @@ from apps.leads.services.assignment import assign_lead
 from apps.leads.services.bulk import BULK_OPERATIONS
 from apps.leads.services.capture import change_lead, create_lead
 from apps.leads.services.lifecycle import delete_lead, move_lead, restore_lead
+from apps.leads.services.marketing import sync_lead
 from apps.leads.services.merging import merge_leads, undo_merge
 
 TAGS = ("leads",)
@@ -103,6 +104,12 @@ def lead_receipt(lead: Lead) -> dict[str, Any]:
     }
 
 
+class MarketingFacts(LeadFactsBody):
+    """What marketing knows of a lead, and as of when; its own facts as in the message."""
+
+    as_of = serializers.DateTimeField()
+
+
 class LeadCollection(Endpoint):
     """`/leads`."""
 
@@ -144,6 +151,21 @@ class LeadItem(Endpoint):
     @operation(summary="Put a lead into the bin", status=204, tags=TAGS)
     def delete(self, actor: Actor, lead_id: UUID) -> None:
         delete_lead(lead_id=lead_id, actor=actor)
+
+
+class LeadSync(Endpoint):
+    """`/leads/{lead_id}/sync`."""
+
+    @operation(
+        summary="Take over what marketing knows of a lead by now",
+        description="Score, campaign and attribution follow the newest; everything else fills what "
+        "is empty. What is older than what is known changes nothing.",
+        body=MarketingFacts,
+        answer=LeadReceipt,
+        tags=TAGS,
+    )
+    def post(self, actor: Actor, lead_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+        return lead_receipt(sync_lead(lead_id=lead_id, **body, actor=actor))
 
 
 class ReasonBody(Body):

@@ -19,6 +19,7 @@ from apps.leads.api.leads import (
     LeadReopening,
     LeadRestoration,
     LeadScore,
+    LeadSync,
     MergeUndoing,
     TerritoryAssignment,
 )
@@ -47,5 +48,6 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/merge", LeadMerging.as_view()),
     path("leads/<uuid:lead_id>/score", LeadScore.as_view()),
     path("leads/<uuid:lead_id>/duplicates", LeadDuplicates.as_view()),
+    path("leads/<uuid:lead_id>/sync", LeadSync.as_view()),
     path("territories/assign", TerritoryAssignment.as_view()),
 ]

@@ -228,13 +228,13 @@ def change_lead(
     if "email_key" in changed and lead.is_open:
         _refuse_taken_address(lead, actor)
     lead.updated_at = timezone.now()
-    update_rows([lead], (*changed, *_FOLLOWING))
+    update_rows([lead], (*changed, *FOLLOWING))
     publish(LeadUpdated(lead_id=lead.pk, changed=tuple(changed)), actor=actor)
     return lead
 
 
 # What every change of the facts brings with it.
-_FOLLOWING = ("score", "score_reasons", "score_version", "scored_at", "version", "updated_at")
+FOLLOWING = ("score", "score_reasons", "score_version", "scored_at", "version", "updated_at")
 
 
 def put_changes(lead: Lead, changes: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,186 @@
+"""Pages of partners. A secret is shown once, on the page that makes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from apps.core.admin import display as show
+from apps.core.admin.base import ActorAdmin
+from apps.core.admin.operations import Operation
+from apps.core.admin.service_forms import ServiceForm
+from apps.core.admin.visitors import actor_of
+from apps.integrations.models import InboundMessage, Partner
+from apps.integrations.permissions import MANAGE_PARTNER, READ_INBOX
+from apps.integrations.services.partners import (
+    KnownPartner,
+    add_partner,
+    pause_partner,
+    resume_partner,
+    rotate_secret,
+)
+from apps.users.models import Role, User
+
+
+class NewPartnerForm(ServiceForm):
+    """What it is called, what it may say, and in whose name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        clients = User.objects.active().filter(role=Role.INTEGRATION).order_by("name")
+        self.fields["client"].queryset = clients  # type: ignore[attr-defined]
+
+
+class ShownOnce(Operation):
+    """An operation that answers with a page, which no dialog could show."""
+
+    @property
+    def posts_at_once(self) -> bool:
+        """Whoever replaces a secret is asked first."""
+        return False
+
+    @property
+    def opens_dialog(self) -> bool:
+        """Never."""
+        return False
+
+
+@admin.register(Partner)
+class PartnerAdmin(ActorAdmin):
+    """Other systems that tell us things."""
+
+    read = READ_INBOX
+    write = MANAGE_PARTNER
+    subject = "partner_id"
+    adds = staticmethod(add_partner)
+    list_display = ("which", "kind", "client_line", "state", "waiting")
+    list_select_related = ("client",)
+    list_defer = ("secret", "former_secret")
+    sortable_by = ()
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("name", "key"),
+                    ("kind", "client_line"),
+                    ("state", "waiting"),
+                    ("address", "queue"),
+                )
+            },
+        ),
+        ("Facts", {"fields": (("former_until", "paused_at"), ("created_at", "updated_at"))}),
+    )
+    add_fieldsets = ((None, {"fields": ("name", "key", "kind", "client")}),)
+    operations = (
+        ShownOnce(
+            name="rotate",
+            label="Replace the secret",
+            permission=MANAGE_PARTNER,
+            one=rotate_secret,
+            icon="sync",
+            sentence="The fresh secret is shown once. The former one works for another 24 hours.",
+        ),
+        Operation(
+            name="pause",
+            label="Pause",
+            permission=MANAGE_PARTNER,
+            one=pause_partner,
+            offered=lambda partner: not partner.is_paused,
+            asks_first=True,
+            icon="pause",
+            sentence="Its messages wait outside until you resume it.",
+            tone=ActionVariant.DANGER,
+        ),
+        Operation(
+            name="resume",
+            label="Resume",
+            permission=MANAGE_PARTNER,
+            one=resume_partner,
+            offered=lambda partner: partner.is_paused,
+            icon="play_arrow",
+            tone=ActionVariant.PRIMARY,
+        ),
+    )
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """The form of a new one."""
+        if not change:
+            kwargs["form"] = NewPartnerForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Keep the secret for the page that answers, and nowhere else."""
+        known = add_partner(**self.facts_to_add(form), actor=actor_of(request))
+        obj.__dict__.update(known.partner.__dict__)
+        obj.known = known
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The secret, once."""
+        return self.shown_once(request, obj.known)
+
+    def _done(
+        self, request: HttpRequest, row: Any, operation: Operation, form: Any
+    ) -> HttpResponse:
+        if operation.name != "rotate":
+            return super()._done(request, row, operation, form)
+        return self.shown_once(request, rotate_secret(partner_id=row.pk, actor=actor_of(request)))
+
+    def shown_once(self, request: HttpRequest, known: KnownPartner) -> HttpResponse:
+        """The page that shows a secret."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": known.partner.name,
+            "known": known,
+            "address": request.build_absolute_uri(f"/api/v1/inbound/{known.partner.key}"),
+            "back": show.page_of(Partner, known.partner.pk),
+        }
+        response = TemplateResponse(request, "admin/integrations/secret.html", context)
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    @display(description="Partner")
+    def which(self, row: Partner) -> Any:
+        """Name and key."""
+        return show.two_lines(row.name, row.key)
+
+    @display(description="Acts as")
+    def client_line(self, row: Partner) -> Any:
+        """The machine client in whose name its messages act."""
+        return show.link(User, row.client_id, row.client)
+
+    @display(description="State")
+    def state(self, row: Partner) -> Any:
+        """Whether its messages are taken in."""
+        if row.is_paused:
+            return show.badge("Paused", "warning")
+        if row.former_until is not None and row.former_until > timezone.now():
+            return show.badge("Two secrets work", "info")
+        return show.badge("Taken in", "success")
+
+    @display(description="Inbox")
+    def waiting(self, row: Partner) -> Any:
+        """What failed, with the way there."""
+        failed = InboundMessage.objects.filter(partner=row, status__in=("refused", "dead")).count()
+        return show.badge(f"{failed:,} failed", "danger") if failed else show.NOTHING
+
+    @display(description="Webhooks go to")
+    def address(self, row: Partner) -> str:
+        """Where it sends signed webhooks."""
+        return f"/api/v1/inbound/{row.key}"
+
+    @display(description="Queue")
+    def queue(self, row: Partner) -> str:
+        """Where it puts messages instead."""
+        return f"inbound.{row.key}"

@@ -1,0 +1,157 @@
+"""Partners: added, given fresh secrets, paused, and known again by what they sign."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils import timezone
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from apps.core.actors import Actor
+from apps.core.commands import command
+from apps.core.errors import InvalidInput, NotFound
+from apps.core.journal import publish
+from apps.core.permissions import require
+from apps.integrations.errors import NotAMachineClient, PartnerKnown, SignatureRejected
+from apps.integrations.events import (
+    PartnerAdded,
+    PartnerResumed,
+    PartnerSecretRotated,
+    PartnerStopped,
+)
+from apps.integrations.models import Partner
+from apps.integrations.permissions import MANAGE_PARTNER
+from apps.users.models import Role, User
+from apps.users.services.sealing import seal, unseal
+
+SECRET_BYTES = 32
+GRACE = timedelta(hours=24)
+HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+# What strangers are checked against, so that they wait as long as partners.
+_NOBODYS = secrets.token_bytes(SECRET_BYTES)
+
+
+@dataclass(frozen=True)
+class KnownPartner:
+    """A partner with its secret, which nobody can show again."""
+
+    partner: Partner
+    secret: str
+
+
+@command
+def add_partner(*, key: str, name: str, kind: str, client_id: UUID, actor: Actor) -> KnownPartner:
+    """Let another system tell us things, in the name of a machine client.
+
+    Args:
+        key: in its address and queue; the name under which its ids are kept.
+        name: for people.
+        kind: what it is, which says what it may tell us.
+        client_id: the machine client, whose rights and reach count.
+        actor: needs `partner:manage`.
+
+    Raises:
+        NotAllowed, InvalidInput, PartnerKnown, NotAMachineClient.
+    """
+    require(actor, MANAGE_PARTNER)
+    if kind not in Partner.Kind.values:
+        raise InvalidInput.field("kind", f"Choose one of {', '.join(Partner.Kind.values)}.")
+    if Partner.objects.filter(key=key).exists():
+        raise PartnerKnown
+    client = User.objects.active().filter(pk=client_id).first()
+    if client is None or client.role != Role.INTEGRATION:
+        raise NotAMachineClient
+    partner = Partner(key=key, name=name, kind=kind, client=client)
+    secret = _give_secret(partner)
+    partner.save(force_insert=True)
+    publish(
+        PartnerAdded(partner_id=partner.pk, key=key, kind=kind, client_id=client.pk), actor=actor
+    )
+    return KnownPartner(partner, secret)
+
+
+@command
+def rotate_secret(*, partner_id: UUID, actor: Actor) -> KnownPartner:
+    """Give a partner a fresh secret; the former one works for another day, and then no more.
+
+    Raises NotAllowed, NotFound.
+    """
+    partner = _locked(partner_id, actor)
+    opened = unseal(bytes(partner.secret), place=_place(partner))
+    partner.former_secret = seal(opened, place=_place(partner))
+    partner.former_until = timezone.now() + GRACE
+    secret = _give_secret(partner)
+    partner.save()
+    publish(
+        PartnerSecretRotated(partner_id=partner.pk, former_until=partner.former_until),
+        actor=actor,
+    )
+    return KnownPartner(partner, secret)
+
+
+@command
+def pause_partner(*, partner_id: UUID, actor: Actor) -> Partner:
+    """Let a partner's messages wait outside; twice is fine. Raises NotAllowed, NotFound."""
+    partner = _locked(partner_id, actor)
+    if not partner.is_paused:
+        partner.paused_at = timezone.now()
+        partner.save(update_fields=["paused_at", "updated_at"])
+        publish(PartnerStopped(partner_id=partner.pk), actor=actor)
+    return partner
+
+
+@command
+def resume_partner(*, partner_id: UUID, actor: Actor) -> Partner:
+    """Take a partner's messages in again; twice is fine. Raises NotAllowed, NotFound."""
+    partner = _locked(partner_id, actor)
+    if partner.is_paused:
+        partner.paused_at = None
+        partner.save(update_fields=["paused_at", "updated_at"])
+        publish(PartnerResumed(partner_id=partner.pk), actor=actor)
+    return partner
+
+
+def partner_that_signed(*, key: str, body: bytes, headers: Mapping[str, str]) -> Partner:
+    """The partner with this key, whose signature under the exact bytes is at most five minutes old
+    (Standard Webhooks). Raises SignatureRejected, and says nothing more.
+    """
+    partner = Partner.objects.select_related("client").filter(key=key).first()
+    if partner is None:
+        _is_signed(_NOBODYS, body, headers)
+        raise SignatureRejected
+    opened = [unseal(one, place=_place(partner)) for one in partner.seals(timezone.now())]
+    if not any(_is_signed(secret, body, headers) for secret in opened):
+        raise SignatureRejected
+    return partner
+
+
+def _is_signed(secret: bytes, body: bytes, headers: Mapping[str, str]) -> bool:
+    try:
+        Webhook(secret).verify(body, dict(headers), json_parse=False)
+    except (WebhookVerificationError, ValueError):
+        # What is no base64, no UTF-8 or has no comma makes the library stumble.
+        return False
+    return True
+
+
+def _give_secret(partner: Partner) -> str:
+    secret = secrets.token_bytes(SECRET_BYTES)
+    partner.secret = seal(secret, place=_place(partner))
+    return f"whsec_{b64encode(secret).decode()}"
+
+
+def _place(partner: Partner) -> str:
+    return f"partner:{partner.pk}"
+
+
+def _locked(partner_id: UUID, actor: Actor) -> Partner:
+    require(actor, MANAGE_PARTNER)
+    partner = Partner.objects.select_for_update().filter(pk=partner_id).first()
+    if partner is None:
+        raise NotFound
+    return partner
