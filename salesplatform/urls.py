@@ -27,6 +27,7 @@ API_V1 = [
     path("", include("apps.activities.api.urls")),
     path("", include("apps.quotas.api.urls")),
     path("", include("apps.forecasts.api.urls")),
+    path("", include("apps.integrations.api.urls")),
     path("", include("apps.privacy.api.urls")),
 ]
 

@@ -20,3 +20,6 @@ relay_dead_letters = Gauge(
     "Events the relay gave up, until somebody replays them",
     multiprocess_mode="mostrecent",
 )
+webhooks_sent = Counter(
+    "salesplatform_webhooks_sent", "Messages to webhooks, by outcome", ["outcome"]
+)

@@ -50,6 +50,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("users.RolePermission", "Rights of roles", "verified_user"),
             ("users.ApiKey", "API keys", "key"),
             ("users.Application", "Applications", "apps"),
+            ("integrations.WebhookTarget", "Webhooks", "webhook"),
+            ("integrations.WebhookDelivery", "Sent to webhooks", "outgoing_mail"),
             ("core.Job", "Jobs", "pending_actions"),
             ("core.BusinessEvent", "Journal", "receipt_long"),
             ("core.Change", "Changes", "history"),

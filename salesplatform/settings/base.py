@@ -185,6 +185,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.privacy.tasks.forget_what_is_old",
         "schedule": crontab(hour=3, minute=25),
     },
+    "forget what is old: integrations": {
+        "task": "apps.integrations.tasks.forget_what_is_old",
+        "schedule": crontab(hour=3, minute=30),
+    },
     "forget what is old: forecasts": {
         "task": "apps.forecasts.tasks.forget_what_is_old",
         "schedule": crontab(hour=3, minute=20),
@@ -196,6 +200,8 @@ CELERY_BEAT_SCHEDULE = {
 AMQP_URL = env("AMQP_URL", default="")
 # Queues it makes for those who do not bind their own: {"billing": ["sales.opportunities.#"]}.
 AMQP_QUEUES: dict[str, list[str]] = env.json("AMQP_QUEUES", default={})
+# Hosts to which webhooks may be sent by http and though they are not of the public internet.
+WEBHOOK_LOCAL_HOSTS: list[str] = env.list("WEBHOOK_LOCAL_HOSTS", default=[])
 
 # --- People and sign-in -----------------------------------------------------------------------
 AUTH_USER_MODEL = "users.User"

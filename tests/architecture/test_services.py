@@ -67,6 +67,7 @@ NAMELESS_TRANSACTIONS = {
     "users.sign_ins.sign_out": "the token says who it is",
     "users.oauth.revoke_token": "the token says who it is",
     "forecasts.computation.request_nightly_forecast": "a savepoint of the command",
+    "integrations.sender.Sender": "how sending went is itself the record",
 }
 
 

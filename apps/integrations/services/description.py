@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from apps.core.events import EventKind, all_kinds
-from apps.integrations.rules import SOURCE, leaving, routing_key
+from apps.integrations.rules.messages import SOURCE, leaving, routing_key
 from apps.integrations.services.bus import EVENTS
 
 HEADERS = {

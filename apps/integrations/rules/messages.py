@@ -17,7 +17,7 @@ from apps.core.journal import Recorded
 
 SOURCE = "sales-system"
 # How the platform itself is run: who signed in, which job began. Nobody outside hears of that.
-KEPT_INSIDE = frozenset({"sales.jobs", "sales.users"})
+KEPT_INSIDE = frozenset({"sales.jobs", "sales.users", "sales.webhooks"})
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
