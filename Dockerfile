@@ -5,6 +5,7 @@
 #   docker run … --no-healthcheck salesplatform python manage.py deliver_events
 #   docker run … --no-healthcheck salesplatform python manage.py relay
 #   docker run … --no-healthcheck salesplatform python manage.py receive
+#   docker run … --no-healthcheck salesplatform python manage.py webhooks
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim-bookworm AS build

@@ -24,7 +24,7 @@ from apps.core.database import send_along
 from apps.core.errors import NotFound, RuleBroken
 from apps.core.events import from_payload, kind_of, to_records
 from apps.core.identifiers import made_at
-from apps.core.models import BusinessEvent, EventDelivery
+from apps.core.models import BusinessEvent, EventDelivery, EventInterest
 from apps.core.partitions import (
     bounds_of,
     check_over,
@@ -81,11 +81,12 @@ _listeners: dict[str, list[str]] = defaultdict(list)
 
 
 def on(
-    *event_classes: type, batch: int = 200, process: str = "events"
+    *event_classes: type, batch: int = 200, process: str = "events", when_wanted: bool = False
 ) -> Callable[[Handler], Handler]:
     """Subscribe a handler to events. It gets up to `batch` of them and must survive a repeat.
 
-    One that waits for others hears in a `process` of its own, so that nobody waits for it.
+    One that waits for others hears in a `process` of its own, so that nobody waits for it. One that
+    hears only `when_wanted` hears what `want` names, and costs nothing until then.
     """
 
     def register(handler: Handler) -> Handler:
@@ -94,7 +95,7 @@ def on(
         names = tuple(kind_of(event_class).name for event_class in event_classes)
         _subscribers[name] = Subscriber(name, names, handler, batch, process)
         for event_name in names:
-            if name not in _listeners[event_name]:
+            if not when_wanted and name not in _listeners[event_name]:
                 _listeners[event_name].append(name)
         return handler
 
@@ -104,6 +105,19 @@ def on(
 def subscribers() -> tuple[Subscriber, ...]:
     """Everybody who listens, by name."""
     return tuple(_subscribers[name] for name in sorted(_subscribers))
+
+
+def want(names: Collection[str], *, subscriber: str) -> None:
+    """Let a subscriber hear these events from here on, and no others.
+
+    In the transaction of whoever decided it; what is published by then is heard or not.
+    """
+    held = EventInterest.objects.filter(subscriber=subscriber)
+    held.exclude(event_name__in=names).delete()
+    EventInterest.objects.bulk_create(
+        [EventInterest(event_name=name, subscriber=subscriber) for name in sorted(names)],
+        ignore_conflicts=True,
+    )
 
 
 # All events in one JSON document: one parameter, whether there is one event or a thousand. Planned
@@ -324,6 +338,16 @@ LATERAL (SELECT available_at FROM core_eventdelivery AS waiting
          WHERE subscriber = %s AND waiting.lane = lanes.lane AND dead_at IS NULL
          ORDER BY event_sequence LIMIT 1) AS oldest
 """
+
+
+def read_again(told: Collection[tuple[int, datetime]]) -> dict[int, Recorded]:
+    """The events of these sequences and moments, by sequence, as far as the journal has them."""
+    if not told:
+        return {}
+    sequences, moments = zip(*told, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_TOLD, [min(moments), max(moments), list(sequences)])
+        return {row[0]: _recorded(row) for row in cursor.fetchall()}
 
 
 def seconds_behind(subscriber: str) -> float:

@@ -231,6 +231,19 @@ class EventDelivery(models.Model):
         return f"{self.subscriber} ← #{self.event_sequence}"
 
 
+class EventInterest(models.Model):
+    """An event that a subscriber hears for as long as somebody wants it to."""
+
+    event_name = models.CharField(max_length=100)
+    subscriber = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("event_name", "subscriber", name="interest_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber} ← {self.event_name}"
+
+
 class Job(Record):
     """Long work that somebody asked for: it shows progress, survives a restart, can be cancelled.
 

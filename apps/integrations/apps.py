@@ -8,7 +8,9 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core.api.system import watch_over
+        from apps.integrations.services.deliveries import check_webhooks
         from apps.integrations.services.relay import check_relay
 
+        watch_over("webhooks", check_webhooks)
         if settings.AMQP_URL:
             watch_over("bus", check_relay)

@@ -1,8 +1,8 @@
-"""What is refused to partners, and about them."""
+"""What is refused to partners and about them, and about webhooks."""
 
 from __future__ import annotations
 
-from apps.core.errors import Conflict, NotSignedIn, RuleBroken, Unavailable
+from apps.core.errors import Conflict, NotFound, NotSignedIn, RuleBroken, Unavailable
 
 
 class SignatureRejected(NotSignedIn):
@@ -38,3 +38,17 @@ class NothingToHandle(RuleBroken):
 
     reason = "nothing_to_handle"
     message = "Only a message that failed, and that is still there, can be handled again."
+
+
+class WebhookNotFound(NotFound):
+    """There is no such target."""
+
+    reason = "webhook_not_found"
+    message = "There is no such target."
+
+
+class WebhookNameTaken(Conflict):
+    """Two targets would be called the same."""
+
+    reason = "webhook_name_taken"
+    message = "Another target has this name."

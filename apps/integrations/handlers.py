@@ -9,8 +9,9 @@ from django.conf import settings
 from apps.core.actors import system_actor
 from apps.core.events import all_kinds
 from apps.core.journal import Recorded, on
-from apps.integrations.events import MessageReceived
-from apps.integrations.rules import leaving
+from apps.integrations.events import MessageReceived, WebhookTargetTested
+from apps.integrations.rules.messages import leaving
+from apps.integrations.services.deliveries import plan
 from apps.integrations.services.inbox import handle_message
 from apps.integrations.services.relay import hand_on
 
@@ -33,6 +34,18 @@ def listen() -> None:
     """Hear every event that leaves the platform, in the relay's own process."""
     kinds = leaving(all_kinds())
     on(*(kind.event_class for kind in kinds), batch=500, process="relay")(relay_events)
+
+
+@on(
+    *(kind.event_class for kind in leaving(all_kinds())),
+    WebhookTargetTested,
+    batch=500,
+    process="webhooks",
+    when_wanted=True,
+)
+def plan_deliveries(happened: Sequence[Recorded]) -> None:
+    """Note what the targets of webhooks want; nobody is told twice."""
+    plan(happened)
 
 
 if settings.AMQP_URL:

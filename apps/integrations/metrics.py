@@ -28,3 +28,6 @@ inbox_settled = Counter(
     "Messages of partners that were handled, refused or given up",
     ["partner", "status"],
 )
+webhooks_sent = Counter(
+    "salesplatform_webhooks_sent", "Messages to webhooks, by outcome", ["outcome"]
+)

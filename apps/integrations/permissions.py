@@ -1,4 +1,4 @@
-"""Rights on what other systems say."""
+"""Rights on what other systems say, and on what leaves the platform."""
 
 from apps.core.permissions import ADMINS, declare
 
@@ -6,3 +6,4 @@ READ_INBOX = declare("inbox:read", "See partners and what they sent", roles=ADMI
 MANAGE_PARTNER = declare(
     "partner:manage", "Add partners, replace their secrets, handle messages again", roles=ADMINS
 )
+MANAGE_WEBHOOK = declare("webhook:manage", "Say where events are sent, and see them", roles=ADMINS)

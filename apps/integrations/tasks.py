@@ -18,5 +18,5 @@ def handle_due_messages() -> None:
 
 @shared_task(ignore_result=True)
 def forget_what_is_old() -> None:
-    """Drop what partners said long ago."""
+    """Drop what partners said, and what was sent, long ago."""
     forget_what_is_due("integrations", now=timezone.now())

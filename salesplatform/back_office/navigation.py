@@ -56,6 +56,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("users.Application", "Applications", "apps"),
             ("integrations.Partner", "Partners", "hub"),
             ("integrations.InboundMessage", "Inbox", "inbox"),
+            ("integrations.WebhookTarget", "Webhooks", "webhook"),
+            ("integrations.WebhookDelivery", "Sent to webhooks", "outgoing_mail"),
             ("core.Job", "Jobs", "pending_actions"),
             ("core.BusinessEvent", "Journal", "receipt_long"),
             ("core.Change", "Changes", "history"),

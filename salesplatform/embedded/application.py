@@ -95,6 +95,7 @@ def programs(folder: DataFolder, address: Address, variables: dict[str, str]) ->
         ),
         program("events", "manage.py deliver_events"),
         *(program(name, f"manage.py {name}") for name in bus),
+        program("webhooks", "manage.py webhooks", patience=20.0),
         program(
             "beat",
             "-m celery -A salesplatform beat --loglevel INFO "

@@ -215,6 +215,8 @@ CELERY_BEAT_SCHEDULE = {
 AMQP_URL = env("AMQP_URL", default="")
 # Queues it makes for those who do not bind their own: {"billing": ["sales.opportunities.#"]}.
 AMQP_QUEUES: dict[str, list[str]] = env.json("AMQP_QUEUES", default={})
+# Hosts to which webhooks may be sent by http and though they are not of the public internet.
+WEBHOOK_LOCAL_HOSTS: list[str] = env.list("WEBHOOK_LOCAL_HOSTS", default=[])
 
 # --- People and sign-in -----------------------------------------------------------------------
 AUTH_USER_MODEL = "users.User"

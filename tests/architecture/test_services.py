@@ -72,6 +72,7 @@ NAMELESS_TRANSACTIONS = {
     "integrations.inbox._keep": "a savepoint of the command",
     "integrations.inbox.handle_message": "a savepoint of the command",
     "integrations.inbox._Bodies": "forgetting, which nobody asks for",
+    "integrations.sender.Sender": "how sending went is itself the record",
 }
 
 

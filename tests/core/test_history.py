@@ -62,6 +62,8 @@ NOT_AUDITED = {
     "OpportunityAssignment": "is itself a dated history",
     "OpportunityChange": "is itself a dated history",
     "StageSpan": "is itself a dated history",
+    "WebhookLine": "is how things stand with a target at the moment",
+    "WebhookDelivery": "is itself the record of what was sent",
     "QuotaCredit": "is written once and never altered",
     "CreditedDeal": "is how far events were heard",
     "NightlyRun": "is computed",

@@ -13,7 +13,7 @@ from apps.core.events import all_kinds
 from apps.core.identifiers import new_id
 from apps.core.journal import Recorded
 from apps.forecasts.events import ForecastUpdated, StageShare
-from apps.integrations.rules import leaving, message_of
+from apps.integrations.rules.messages import leaving, message_of
 from apps.integrations.services.description import describe
 from apps.integrations.services.messages import message_kinds
 from apps.leads.events import LeadUpdated

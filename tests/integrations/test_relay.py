@@ -21,7 +21,7 @@ from apps.core.identifiers import new_id
 from apps.core.journal import NotNow, deliver, publish
 from apps.core.models import BusinessEvent, EventDelivery
 from apps.integrations.metrics import events_relayed, events_unroutable, relay_seconds_behind
-from apps.integrations.rules import message_of
+from apps.integrations.rules.messages import message_of
 from apps.integrations.services.bus import EVENTS, Bus
 from apps.integrations.services.relay import RELAY, check_relay, measure, send_again
 from apps.leads.events import LeadCreated

@@ -1,5 +1,5 @@
-"""Pages of other systems and of what they say."""
+"""Pages of other systems: what they say, and what is sent to them."""
 
-from apps.integrations.admin import inbox, partners
+from apps.integrations.admin import inbox, partners, webhooks
 
-__all__ = ["inbox", "partners"]
+__all__ = ["inbox", "partners", "webhooks"]

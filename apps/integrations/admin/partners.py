@@ -146,7 +146,7 @@ class PartnerAdmin(ActorAdmin):
             "address": request.build_absolute_uri(f"/api/v1/inbound/{known.partner.key}"),
             "back": show.page_of(Partner, known.partner.pk),
         }
-        response = TemplateResponse(request, "admin/integrations/secret.html", context)
+        response = TemplateResponse(request, "admin/integrations/partner_secret.html", context)
         response["Cache-Control"] = "private, no-store"
         return response
 

@@ -20,7 +20,7 @@ from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
 
 from apps.core.journal import NotNow
-from apps.integrations.rules import SOURCE, Message
+from apps.integrations.rules.messages import SOURCE, Message
 
 log = logging.getLogger(__name__)
 

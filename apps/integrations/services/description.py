@@ -9,7 +9,7 @@ import msgspec
 
 from apps.core.events import EventKind, all_kinds
 from apps.integrations.models import Partner
-from apps.integrations.rules import SOURCE, leaving, routing_key
+from apps.integrations.rules.messages import SOURCE, leaving, routing_key
 from apps.integrations.services.bus import EVENTS
 from apps.integrations.services.messages import Envelope, MessageKind, message_kinds
 from apps.integrations.services.queues import INBOUND

@@ -19,7 +19,7 @@ from apps.integrations.metrics import (
     relay_dead_letters,
     relay_seconds_behind,
 )
-from apps.integrations.rules import leaving, message_of
+from apps.integrations.rules.messages import leaving, message_of
 from apps.integrations.services.bus import Bus
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from apps.core.events import EventKind, kind_named
 from apps.core.journal import Recorded
 
 SOURCE = "sales-system"
-# How the platform itself is run: who signed in, which job began, what came in. Nobody outside hears
-# of that.
-KEPT_INSIDE = frozenset({"sales.inbox", "sales.jobs", "sales.users"})
+# How the platform itself is run: who signed in, which job began, what came in, where events go.
+# Nobody outside hears of that.
+KEPT_INSIDE = frozenset({"sales.inbox", "sales.jobs", "sales.users", "sales.webhooks"})
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 

@@ -12,10 +12,9 @@ from apps.core.history import Watch
 
 class Migration(migrations.Migration):
 
-    initial = True
-
     dependencies = [
         ('core', '0012_publish'),
+        ('integrations', '0002_history'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
