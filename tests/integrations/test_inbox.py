@@ -240,14 +240,14 @@ def test_bodies_are_dropped_some_time_after_they_were_handled(take, system, deal
     now = timezone.now()
     InboundMessage.objects.filter(pk=long_ago.pk).update(handled_at=now - timedelta(days=31))
     assert forget_what_is_due("integrations", now=now)["integrations.inbound_bodies"] == 1
-    assert forget_what_is_due("integrations", now=now) == {"integrations.inbound_bodies": 0}
+    assert forget_what_is_due("integrations", now=now)["integrations.inbound_bodies"] == 0
     bodies = {one.pk: one.body for one in InboundMessage.objects.select_related("data_key")}
     assert bodies[long_ago.pk] == ""
     assert "contract_id" in bodies[waiting.pk]
     assert DataKey.objects.get(pk=long_ago.data_key_id).wrapped is None
     assert InboundMessage.objects.filter(message_id=long_ago.message_id).count() == 1
     keep_for(name="integrations.inbound_bodies", days=None, actor=system)
-    assert forget_what_is_due("integrations", now=now) == {}
+    assert "integrations.inbound_bodies" not in forget_what_is_due("integrations", now=now)
 
 
 def test_machine_clients_of_other_reach_change_nothing(take, deal, deliver_events):
