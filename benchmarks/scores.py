@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from apps.intelligence.rules.columns import Column, Kind, Known
-from apps.intelligence.rules.learning import Learned, Table, learn
+from apps.intelligence.rules.learning import Learned, learn
+from apps.intelligence.rules.tables import Table
 
 SEED = 7
 Rows = Sequence[Mapping[str, str]]

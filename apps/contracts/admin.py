@@ -65,10 +65,7 @@ class StatusFilter(ChoiceOf):
 
     title = "status"
     parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Every status."""
-        return [(value, str(label)) for value, label in ContractStatus.choices]
+    choices_offered = tuple((value, str(label)) for value, label in ContractStatus.choices)
 
 
 def _standing(row: Contract) -> Any:

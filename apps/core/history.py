@@ -73,6 +73,25 @@ def everything_audited() -> dict[str, Audited]:
     return dict(sorted(_audited.items()))
 
 
+def undone(*, row: str, kind: str, moment: str, columns: Collection[str]) -> str:
+    """A query for what some columns of a row held at a moment: `undone`, as JSON of those that
+    changed since. To be joined laterally, so that it is asked once for a row.
+
+    Args:
+        row, moment: SQL of the row's id and of the moment.
+        kind: as `audited` names it.
+    """
+    names = ", ".join(f"'{one}'" for one in columns)
+    return f"""
+    SELECT jsonb_object_agg(first.key, first.value) AS undone FROM (
+        SELECT DISTINCT ON (held.key) held.key, held.value
+        FROM core_change c CROSS JOIN LATERAL jsonb_each(c.before) AS held
+        WHERE c.row_id = {row} AND c.kind = '{kind}' AND c.action = 'changed'
+          AND c.changed_at > {moment} AND held.key IN ({names})
+        ORDER BY held.key, c.sequence
+    ) AS first"""
+
+
 class Watch(Operation):
     """Let triggers write the history of a model's rows from here on, and no other way.
 

@@ -25,7 +25,7 @@ def sale():
 @pytest.fixture
 def dead(db):
     """A message that was given up."""
-    partner = make_partner("billing").partner
+    partner = make_partner("billing").owner
     kept, _ = take_delivery(partner=partner, body=sale(), actor=actor_of(partner.client))
     InboundMessage.objects.update(status="dead", due_at=None, attempts=10, reason="not_found: x")
     kept.refresh_from_db()
@@ -70,11 +70,11 @@ def test_an_admin_adds_a_partner_and_sees_its_secret_once(office, admin):
 def test_a_secret_is_replaced_once_somebody_said_yes(office, admin):
     known = make_partner("billing")
     browser = office(admin)
-    rotate = reverse("admin:integrations_partner_operation_rotate", args=[known.partner.pk])
+    rotate = reverse("admin:integrations_partner_operation_rotate", args=[known.owner.pk])
     assert b"The fresh secret is shown once." in browser.get(rotate).content
     fresh = secret_of(browser.post(rotate)).replace("&#x3D;", "=")
-    assert fresh not in ("", known.secret)
-    assert (is_let_in(fresh), is_let_in(known.secret)) == (202, 202)
+    assert fresh not in ("", known.text)
+    assert (is_let_in(fresh), is_let_in(known.text)) == (202, 202)
 
 
 def test_a_partner_is_paused_and_resumed(office, admin):
@@ -82,8 +82,8 @@ def test_a_partner_is_paused_and_resumed(office, admin):
     browser = office(admin)
     for name, status in (("pause", 503), ("resume", 202)):
         operation = f"admin:integrations_partner_operation_{name}"
-        browser.post(reverse(operation, args=[known.partner.pk]))
-        assert is_let_in(known.secret) == status
+        browser.post(reverse(operation, args=[known.owner.pk]))
+        assert is_let_in(known.text) == status
 
 
 def test_the_inbox_is_narrowed_and_its_messages_handled_again(office, admin, dead, read_so_far):

@@ -249,6 +249,26 @@ def test_a_number_belongs_to_one_contract(rep, contract, system):
     assert Contract.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_two_contracts_with_one_number_at_once_one_is_refused(rep, deal, system):
+    other = make_deal(owner=rep, stage="closed_won", amount=Decimal(5), **TERMS)
+
+    def acknowledge(opportunity_id):
+        try:
+            made = acknowledge_sale(opportunity_id=opportunity_id, external_id="C-1", actor=system)
+        except Refusal as refusal:
+            return refusal.reason
+        else:
+            return made.status
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        found = sorted(pool.map(acknowledge, [deal.pk, other.pk]))
+    assert found == ["acknowledged", "acknowledged_otherwise"]
+    assert Contract.objects.count() == 1
+
+
 def test_billing_was_faster_than_anybody_here(api, billing, deal):
     body = {"opportunity_id": str(deal.pk), "external_id": "C-7", "billing_frequency": "annually"}
     for _ in range(2):

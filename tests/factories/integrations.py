@@ -10,12 +10,16 @@ from standardwebhooks import Webhook
 
 from apps.core.actors import system_actor
 from apps.core.identifiers import new_id
-from apps.integrations.services.partners import KnownPartner, add_partner
+from apps.integrations.models import Partner
+from apps.integrations.services.partners import add_partner
+from apps.integrations.services.signing import IssuedSecret
 from apps.users.models import Role
 from tests.factories.users import UserFactory
 
 
-def make_partner(kind: str = "billing", *, key: str = "", client: Any = None) -> KnownPartner:
+def make_partner(
+    kind: str = "billing", *, key: str = "", client: Any = None
+) -> IssuedSecret[Partner]:
     """A partner whose machine client sees every row."""
     client = client or UserFactory(role=Role.INTEGRATION, all_territories=True)
     return add_partner(

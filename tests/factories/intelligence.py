@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.core.identifiers import new_id
 from apps.core.loading import insert_rows
 from apps.intelligence.rules.columns import Column, Kind
-from apps.intelligence.rules.learning import Table
+from apps.intelligence.rules.tables import Table
 from apps.leads.models import Lead
 from apps.opportunities.models import Opportunity, OpportunityChange, Stage
 from tests.factories.accounts import AccountFactory

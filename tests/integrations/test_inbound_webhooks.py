@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from apps.core.identifiers import new_id
 from apps.core.models import BusinessEvent
-from apps.integrations.errors import NotAMachineClient
+from apps.integrations.errors import NotAMachineClient, PartnerKnown
 from apps.integrations.models import InboundMessage, Partner
 from apps.integrations.services.partners import (
     add_partner,
@@ -51,7 +51,7 @@ def reason(answer):
 
 def test_a_signed_message_is_taken_in_at_once(known):
     body = sale(event_id="evt-1", source="billing", version="1.0")
-    answer = send(body, signed(known.secret, body))
+    answer = send(body, signed(known.text, body))
     assert answer.status_code == 202, answer.content
     kept = InboundMessage.objects.get()
     assert answer.json() == {"id": str(kept.pk), "status": "received", "is_repeat": False}
@@ -59,29 +59,29 @@ def test_a_signed_message_is_taken_in_at_once(known):
     assert kept.body.encode() == body
     assert answer["X-RateLimit-Limit"] == "1000"
     event = BusinessEvent.objects.get(name="inbox.received")
-    assert (event.aggregate_id, event.actor_id) == (kept.pk, known.partner.client_id)
+    assert (event.aggregate_id, event.actor_id) == (kept.pk, known.owner.client_id)
     assert event.door == "inbound"
 
 
 def test_what_is_kept_can_not_be_read_in_the_database(known):
     body = sale()
-    send(body, signed(known.secret, body))
+    send(body, signed(known.text, body))
     with connection.cursor() as cursor:
         cursor.execute("SELECT body FROM integrations_inboundmessage")
         assert b"contract_id" not in bytes(cursor.fetchone()[0])
         cursor.execute("SELECT secret FROM integrations_partner")
-        assert known.secret.encode() not in bytes(cursor.fetchone()[0])
+        assert known.text.encode() not in bytes(cursor.fetchone()[0])
 
 
 def test_a_replay_is_answered_and_kept_once(known):
     body = sale()
-    headers = signed(known.secret, body)
+    headers = signed(known.text, body)
     first = send(body, headers)
     again = send(body, headers)
     assert (first.status_code, again.status_code) == (202, 202)
     assert again.json() == {**first.json(), "is_repeat": True}
     # The same event sent anew, under another id of the webhook.
-    assert send(body, signed(known.secret, body)).json()["is_repeat"] is True
+    assert send(body, signed(known.text, body)).json()["is_repeat"] is True
     assert InboundMessage.objects.count() == 1
     assert BusinessEvent.objects.filter(name="inbox.received").count() == 1
 
@@ -89,15 +89,15 @@ def test_a_replay_is_answered_and_kept_once(known):
 def test_without_an_event_id_the_webhook_s_tells_what_comes_twice(known):
     body = sale(event_id=None)
     for _ in range(2):
-        assert send(body, signed(known.secret, body, webhook_id="msg_1")).status_code == 202
+        assert send(body, signed(known.text, body, webhook_id="msg_1")).status_code == 202
     assert [one.message_id for one in InboundMessage.objects.all()] == ["msg_1"]
-    assert send(body, signed(known.secret, body, webhook_id="msg_2")).status_code == 202
+    assert send(body, signed(known.text, body, webhook_id="msg_2")).status_code == 202
     assert InboundMessage.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_eight_at_once_one_is_kept():
-    secret = make_partner("billing").secret
+    secret = make_partner("billing").text
     body = sale()
     headers = signed(secret, body)
 
@@ -114,11 +114,30 @@ def test_of_eight_at_once_one_is_kept():
     assert InboundMessage.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_two_partners_with_one_key_at_once_one_is_refused():
+    client = UserFactory(role=Role.INTEGRATION)
+
+    def add(_):
+        try:
+            make_partner("billing", client=client)
+        except PartnerKnown as refusal:
+            return refusal.reason
+        else:
+            return "added"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(add, range(2))) == ["added", "partner_known"]
+    assert Partner.objects.count() == 1
+
+
 def test_the_same_id_of_two_partners_is_two_messages(known):
     other = make_partner("billing", key="ledger")
     body = sale(event_id="evt-1")
-    assert send(body, signed(known.secret, body)).status_code == 202
-    assert send(body, signed(other.secret, body), to="ledger").status_code == 202
+    assert send(body, signed(known.text, body)).status_code == 202
+    assert send(body, signed(other.text, body), to="ledger").status_code == 202
     assert InboundMessage.objects.count() == 2
 
 
@@ -144,7 +163,7 @@ def test_the_same_id_of_two_partners_is_two_messages(known):
 )
 def test_refuses_what_is_not_signed_and_says_no_more(known, spoil):
     body = sale()
-    headers = signed(known.secret, body)
+    headers = signed(known.text, body)
     spoil(headers, body)
     answer = send(body, headers)
     assert (answer.status_code, reason(answer)) == (401, "signature_rejected")
@@ -155,7 +174,7 @@ def test_refuses_what_is_not_signed_and_says_no_more(known, spoil):
 def test_refuses_what_was_signed_long_ago_or_is_yet_to_come(known, minutes):
     body = sale()
     at = datetime.now(UTC) + timedelta(minutes=minutes)
-    answer = send(body, signed(known.secret, body, at=at))
+    answer = send(body, signed(known.text, body, at=at))
     assert (answer.status_code, reason(answer)) == (401, "signature_rejected")
     assert InboundMessage.objects.count() == 0
 
@@ -164,12 +183,12 @@ def test_refuses_what_was_signed_long_ago_or_is_yet_to_come(known, minutes):
 def test_clocks_may_differ_by_less_than_five_minutes(known, minutes):
     body = sale()
     at = datetime.now(UTC) + timedelta(minutes=minutes)
-    assert send(body, signed(known.secret, body, at=at)).status_code == 202
+    assert send(body, signed(known.text, body, at=at)).status_code == 202
 
 
 def test_refuses_other_bytes_than_were_signed(known):
     body = sale()
-    headers = signed(known.secret, body)
+    headers = signed(known.text, body)
     for other in (body + b" ", body.replace(b"C-1", b"C-2"), b"\xff\xfe", b""):
         answer = send(other, headers)
         assert (answer.status_code, reason(answer)) == (401, "signature_rejected")
@@ -179,7 +198,7 @@ def test_refuses_other_bytes_than_were_signed(known):
 def test_another_partner_and_nobody_are_refused_alike(known):
     make_partner("support")
     body = sale()
-    headers = signed(known.secret, body)
+    headers = signed(known.text, body)
     for to in ("support", "nobody"):
         answer = send(body, headers, to=to)
         assert (answer.status_code, reason(answer)) == (401, "signature_rejected")
@@ -192,34 +211,34 @@ def test_a_token_opens_no_inbox(known, api, admin):
 
 
 def test_the_former_secret_works_for_a_day(known, system):
-    fresh = rotate_secret(partner_id=known.partner.pk, actor=system)
-    for secret in (known.secret, fresh.secret):
+    fresh = rotate_secret(partner_id=known.owner.pk, actor=system)
+    for secret in (known.text, fresh.text):
         body = sale()
         assert send(body, signed(secret, body)).status_code == 202
-    assert fresh.partner.former_until - datetime.now(UTC) > timedelta(hours=23, minutes=59)
+    assert fresh.owner.former_until - datetime.now(UTC) > timedelta(hours=23, minutes=59)
     Partner.objects.update(former_until=datetime.now(UTC))
     body = sale()
-    assert send(body, signed(known.secret, body)).status_code == 401
-    assert send(body, signed(fresh.secret, body)).status_code == 202
+    assert send(body, signed(known.text, body)).status_code == 401
+    assert send(body, signed(fresh.text, body)).status_code == 202
 
 
 def test_a_paused_partner_is_asked_to_send_it_again(known, system):
-    pause_partner(partner_id=known.partner.pk, actor=system)
+    pause_partner(partner_id=known.owner.pk, actor=system)
     body = sale()
-    answer = send(body, signed(known.secret, body))
+    answer = send(body, signed(known.text, body))
     assert (answer.status_code, reason(answer)) == (503, "partner_paused")
     assert answer["Retry-After"]
     assert send(body, signed("whsec_AAAA", body)).status_code == 401
     assert InboundMessage.objects.count() == 0
-    resume_partner(partner_id=known.partner.pk, actor=system)
-    assert send(body, signed(known.secret, body)).status_code == 202
+    resume_partner(partner_id=known.owner.pk, actor=system)
+    assert send(body, signed(known.text, body)).status_code == 202
 
 
 def test_a_partner_whose_client_may_not_act_is_not_let_in(known):
-    User.objects.filter(pk=known.partner.client_id).update(is_active=False)
+    User.objects.filter(pk=known.owner.client_id).update(is_active=False)
     forget_standings()
     body = sale()
-    assert send(body, signed(known.secret, body)).status_code == 401
+    assert send(body, signed(known.text, body)).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -252,7 +271,7 @@ def test_a_partner_whose_client_may_not_act_is_not_let_in(known):
     ],
 )
 def test_refuses_what_it_does_not_understand_by_the_field_s_name(known, body, field):
-    answer = send(body, signed(known.secret, body))
+    answer = send(body, signed(known.text, body))
     assert answer.status_code == 400, answer.content
     assert list(answer.json()["error"]["details"]["fields"]) == [field]
     assert InboundMessage.objects.count() == 0
@@ -261,21 +280,21 @@ def test_refuses_what_it_does_not_understand_by_the_field_s_name(known, body, fi
 
 def test_refuses_too_much_and_other_kinds_of_content(known, settings):
     body = sale()
-    answer = send(body, signed(known.secret, body), content_type="text/plain")
+    answer = send(body, signed(known.text, body), content_type="text/plain")
     assert (answer.status_code, reason(answer)) == (415, "unsupported_media_type")
     settings.INBOUND_MAX_BYTES = len(body) - 1
-    answer = send(body, signed(known.secret, body))
+    answer = send(body, signed(known.text, body))
     assert (answer.status_code, reason(answer)) == (413, "too_large")
     assert InboundMessage.objects.count() == 0
 
 
 def test_a_partner_has_the_limit_of_its_client(known):
-    User.objects.filter(pk=known.partner.client_id).update(requests_per_minute=2)
+    User.objects.filter(pk=known.owner.client_id).update(requests_per_minute=2)
     forget_standings()
     statuses = []
     for _ in range(3):
         body = sale()
-        statuses.append(send(body, signed(known.secret, body)).status_code)
+        statuses.append(send(body, signed(known.text, body)).status_code)
     assert statuses == [202, 202, 429]
     assert InboundMessage.objects.count() == 2
 
@@ -335,7 +354,7 @@ def fuzzed(db):
     make_partner("support")
     limits = {"requests_per_minute": 1_000_000, "requests_per_second": 1_000_000}
     client = UserFactory(role=Role.INTEGRATION, all_territories=True, **limits)
-    return make_partner("billing", client=client).secret
+    return make_partner("billing", client=client).text
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.SALES_REP])

@@ -44,7 +44,7 @@ TERMS = {
 
 @pytest.fixture
 def billing(db):
-    return make_partner("billing").partner
+    return make_partner("billing").owner
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_bodies_are_dropped_some_time_after_they_were_handled(take, system, deal
 
 def test_machine_clients_of_other_reach_change_nothing(take, deal, deliver_events):
     blind = make_partner("billing", key="ledger", client=UserFactory(role=Role.INTEGRATION))
-    kept = take(sale(deal.pk), partner=blind.partner)
+    kept = take(sale(deal.pk), partner=blind.owner)
     deliver_events()
     kept.refresh_from_db()
     assert kept.reason == "not_found: There is nothing here."

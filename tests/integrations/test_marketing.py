@@ -53,7 +53,7 @@ AT = datetime(2026, 2, 11, 8, tzinfo=UTC)
 
 @pytest.fixture
 def marketing(db):
-    return make_partner("marketing").partner
+    return make_partner("marketing").owner
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_what_a_partner_puts_into_its_queue_lies_in_the_inbox(receiving):
     assert (kept.pop("evt-1"), kept.pop("evt-2")) == ("received", "received")
     assert list(kept.values()) == ["dead", "dead"]
     assert {one.partner for one in InboundMessage.objects.select_related("partner")} == {
-        known.partner
+        known.owner
     }
     assert broker.take("inbound.billing") == []
     assert broker.take("inbound.dead") == []
@@ -97,7 +97,7 @@ def test_what_can_not_be_kept_lies_in_the_broker(receiving):
     known = make_partner("billing")
     broker = receiving()
     wait_until(lambda: declared(broker, "inbound.billing", "inbound.dead"))
-    User.objects.filter(pk=known.partner.client_id).update(is_active=False)
+    User.objects.filter(pk=known.owner.client_id).update(is_active=False)
     time.sleep(0.1)
     body = sale()
     put(broker, body)
@@ -109,7 +109,7 @@ def test_what_can_not_be_kept_lies_in_the_broker(receiving):
 def test_a_paused_partner_s_messages_wait_in_its_queue(receiving, system):
     make_partner("billing")
     support = make_partner("support")
-    pause_partner(partner_id=support.partner.pk, actor=system)
+    pause_partner(partner_id=support.owner.pk, actor=system)
     broker = receiving()
     wait_until(lambda: declared(broker, "inbound.billing"))
     assert not declared(broker, "inbound.support")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -132,10 +133,10 @@ def test_publishing_costs_nothing_while_nobody_wants_an_event(aim, receiver, sys
     issued = aim(receiver.url, "lead.created")
     tell(system, "b")
     assert not EventDelivery.objects.filter(subscriber="integrations.plan_deliveries").exists()
-    change_webhook_target(target_id=issued.target.pk, event_types=["lead.updated"], actor=system)
+    change_webhook_target(target_id=issued.owner.pk, event_types=["lead.updated"], actor=system)
     tell(system, "c")
     assert EventDelivery.objects.filter(subscriber="integrations.plan_deliveries").count() == 1
-    remove_webhook_target(target_id=issued.target.pk, actor=system)
+    remove_webhook_target(target_id=issued.owner.pk, actor=system)
     tell(system, "d")
     assert EventDelivery.objects.filter(subscriber="integrations.plan_deliveries").count() == 1
 
@@ -225,7 +226,7 @@ def test_redirects_are_not_followed(aim, receiver, sender, system):
 
 def test_a_target_that_says_it_is_gone_is_paused(aim, sender, system):
     with receiving(statuses=[410]) as receiver:
-        target = aim(receiver.url).target
+        target = aim(receiver.url).owner
         tell(system, "a")
         tell(system, "b")
         idle(sender)
@@ -245,7 +246,7 @@ def test_a_target_that_says_it_is_gone_is_paused(aim, sender, system):
 def test_a_target_that_fails_for_a_day_is_paused_and_an_event_dies_after_three(
     aim, receiver, sender, system
 ):
-    target = aim(receiver.url).target
+    target = aim(receiver.url).owner
     tell(system, "a")
     sender.work()
     idle(sender)
@@ -276,7 +277,7 @@ def test_only_the_beginning_of_an_answer_is_kept(aim, sender, system):
 
 def test_for_a_day_both_secrets_sign(aim, receiver, sender, system):
     former = aim(receiver.url)
-    fresh = rotate_webhook_secret(target_id=former.target.pk, actor=system)
+    fresh = rotate_webhook_secret(target_id=former.owner.pk, actor=system)
     tell(system, "a")
     idle(sender)
     headers, body = receiver.heard[0]
@@ -306,7 +307,7 @@ def test_a_secret_stands_nowhere_in_clear(aim, receiver, system):
 
 def test_a_test_reaches_its_target_alone(aim, receiver, sender, system):
     with receiving() as other:
-        target = aim(receiver.url, "lead.created").target
+        target = aim(receiver.url, "lead.created").owner
         aim(other.url, "*", name="Other")
         send_test_event(target_id=target.pk, actor=system)
         idle(sender)
@@ -317,7 +318,7 @@ def test_a_test_reaches_its_target_alone(aim, receiver, sender, system):
 def test_the_past_can_be_sent_to_a_target(aim, receiver, sender, system):
     began = timezone.now() - timedelta(minutes=1)
     tell(system, "before")
-    target = aim(receiver.url).target
+    target = aim(receiver.url).owner
     tell(system, "after")
     idle(sender)
     assert words_of(receiver) == ["after"]
@@ -390,7 +391,7 @@ def test_refuses_a_second_target_of_a_name(aim, receiver):
 def test_nobody_but_admins_sees_or_changes_anything(
     aim, receiver, sender, system, acting, api, role
 ):
-    target = aim(receiver.url).target
+    target = aim(receiver.url).owner
     tell(system, "a")
     idle(sender)
     delivery = WebhookDelivery.objects.get()
@@ -497,3 +498,20 @@ def test_there_is_nothing_to_do_to_a_target_that_is_not_there(system):
         pause_webhook_target(target_id=new_id(), actor=system)
     with pytest.raises(NotFound):
         replay_to_webhook(target_id=new_id(), since=timezone.now(), actor=system)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_targets_of_one_name_at_once_one_is_refused(aim, receiver):
+    def add(_):
+        try:
+            aim(receiver.url)
+        except WebhookNameTaken as refusal:
+            return refusal.reason
+        else:
+            return "added"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(add, range(2))) == ["added", "webhook_name_taken"]
+    assert WebhookTarget.objects.count() == 1

@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.intelligence.rules.columns import Known, Verdict
-from apps.intelligence.rules.learning import STEPS, Model, Reference, columns_of, learn, learning
+from apps.intelligence.rules.learning import STEPS, learn, learning
 from apps.intelligence.rules.measures import auc, brier, calibration_error, stability_index
 from apps.intelligence.rules.reasons import Prediction, explain, log_odds, share
+from apps.intelligence.rules.reference import Reference
+from apps.intelligence.rules.tables import columns_of
+from apps.intelligence.rules.trees import Model
 from tests.factories.intelligence import table
 
 

@@ -292,6 +292,15 @@ def back_office(draw: Any, pool: Pool) -> Asked:
     return Asked("office", "get", f"{reverse(f'{prefix}_changelist')}?{urlencode(query)}")
 
 
+def plain() -> Iterator[Asked]:
+    """Every list of REST and of the back office as it stands, without a filter."""
+    for address, method, _ in rest_operations():
+        if method == "get" and "{" not in address:
+            yield Asked("rest", "get", address)
+    for prefix, _ in pages():
+        yield Asked("office", "get", reverse(f"{prefix}_changelist"))
+
+
 def anything(pool: Pool) -> Any:
     """A request through any door."""
     return st.one_of(rest(pool), graphql(pool), back_office(pool))

@@ -9,14 +9,22 @@ from uuid import UUID
 
 from django.core.files.base import ContentFile
 
+from apps.commissions.models import CommissionEntry
+from apps.commissions.rules import Tier
+from apps.commissions.services.calculation import calculate_commissions
+from apps.commissions.services.plans import add_commission_plan, put_on_plan
 from apps.contracts.services.contracts import create_contract
-from apps.core.actors import Actor
+from apps.core.actors import Actor, system_actor
+from apps.core.identifiers import new_id
 from apps.core.imports.requests import request_import
 from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.services.submissions import submit_forecast
 from apps.integrations.services.inbox import take_message
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.merging import merge_leads
+from apps.opportunities.models import Opportunity
+from apps.opportunities.services.announcements import credits_told
+from apps.quotas.services.credits import credit_deals
 from apps.quotas.services.quotas import set_quota
 from apps.territories.models import Territory
 from apps.users.models import Role, User
@@ -138,11 +146,11 @@ def _hear(world: World) -> None:
     profile = {"email": f"heard@{world.word}.example"}
     payload = {"lead_id": f"{world.word} lead", "source": world.word, "profile": profile}
     heard, _ = take_message(
-        partner=known.partner,
+        partner=known.owner,
         body=message("lead.qualified", payload),
         actor=actor_of(world.people[Role.INTEGRATION]),
     )
-    world.ids |= {known.partner.pk, heard.pk}
+    world.ids |= {known.owner.pk, heard.pk}
 
 
 def _lead(world: World, rep: User, number: int) -> Any:
@@ -199,6 +207,22 @@ def _sell(world: World, rep: User) -> None:
     )
     contract = create_contract(opportunity_id=deal.pk, actor=actor_of(rep))
     world.ids |= {deal.pk, contract.pk}
+    _pay(world, rep, deal)
+
+
+def _pay(world: World, rep: User, deal: Opportunity) -> None:
+    actor = system_actor(door="test")
+    plan = add_commission_plan(
+        name=f"Plan {new_id()}",
+        pays_by="quarter",
+        tiers=[Tier(Decimal(0), Decimal(5))],
+        actor=actor,
+    )
+    put_on_plan(plan_id=plan.pk, user_id=rep.pk, starts_on=this_quarter().starts_on, actor=actor)
+    credit_deals(told=credits_told([deal]), actor=actor)
+    calculate_commissions(period=this_quarter().key, actor=actor)
+    entries = CommissionEntry.objects.filter(user=rep)
+    world.ids |= set(entries.values_list("pk", flat=True))
 
 
 def _merge(world: World, actor: Actor, rep: User) -> None:

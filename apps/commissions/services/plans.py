@@ -16,6 +16,7 @@ from apps.commissions.permissions import PLAN_COMMISSION
 from apps.commissions.rules import Tier, check_tiers, tiers_kept
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -44,6 +45,7 @@ def add_commission_plan(
         NotAllowed, InvalidInput, PlanNameTaken.
     """
     require(actor, PLAN_COMMISSION)
+    take_turn("commission plans")
     if CommissionPlan.objects.filter(name=name).exists():
         raise PlanNameTaken
     return CommissionPlan.objects.create(

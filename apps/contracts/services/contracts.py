@@ -34,6 +34,7 @@ from apps.contracts.rules import (
 )
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -281,6 +282,7 @@ def _acknowledge(
     if contract.status == ContractStatus.VOID:
         raise ContractIsVoid
     number = {"external_system": external_system, "external_id": external_id}
+    take_turn(f"contract {external_system} {external_id}")
     known = Contract.objects.filter(**number).first()
     if known is not None and known.pk == contract.pk:
         return contract

@@ -55,6 +55,8 @@ class ActorAdmin(ModelAdmin):
         exact_search: columns by which a whole word is looked up besides the words of a row, each
             with the function that normalises what was typed or answers with nothing.
         list_defer: columns that only a row's page shows.
+        added_page: the template that shows what `adds` returned as `issued`, this once; the row is
+            its `owner`.
         shows_happenings: whether a row's page tells what happened to it.
         is_found_everywhere: whether the search of the whole site finds its rows.
     """
@@ -65,6 +67,7 @@ class ActorAdmin(ModelAdmin):
     adds: ClassVar[Callable[..., Any] | None] = None
     changes: ClassVar[Callable[..., Any] | None] = None
     version_argument: ClassVar[str] = ""
+    added_page: ClassVar[str] = ""
     operations: ClassVar[tuple[Operation, ...]] = ()
     exact_search: ClassVar[tuple[tuple[str, Callable[[str], Any]], ...]] = ()
     list_defer: ClassVar[tuple[str, ...]] = ()
@@ -208,12 +211,37 @@ class ActorAdmin(ModelAdmin):
             added = type(self).adds(  # type: ignore[misc]
                 **self.facts_to_add(form), actor=actor
             )
-            obj.__dict__.update(added.__dict__)
+            row = added.owner if self.added_page else added
+            obj.__dict__.update(row.__dict__)
+            request.added = added  # type: ignore[attr-defined]
             return
         facts = form.facts(form.changed_data)
         if self.version_argument:
             facts[self.version_argument] = form.cleaned_data.get("read_version")
         type(self).changes(**{self.subject: obj.pk}, **facts, actor=actor)  # type: ignore[misc]
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Where to go on; or what is shown of the new row once, and never again."""
+        if self.added_page:
+            issued = request.added  # type: ignore[attr-defined]
+            return self._shown_once(request, obj, self.added_page, issued)
+        return super().response_add(request, obj, post_url_continue)
+
+    def _shown_once(
+        self, request: HttpRequest, row: Any, template: str, issued: Any
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(row),
+            "issued": issued,
+            "back": page_of(self.model, row.pk),
+        }
+        response = TemplateResponse(request, template, context)
+        response["Cache-Control"] = "private, no-store"
+        return response
 
     def facts_to_add(self, form: Any) -> dict[str, Any]:
         """What a new row is made of: the fields that were filled in."""
@@ -368,6 +396,8 @@ class ActorAdmin(ModelAdmin):
         result = operation.one(  # type: ignore[misc]
             **{self.subject: row.pk}, **form.facts(), actor=actor
         )
+        if operation.page:
+            return self._shown_once(request, row, operation.page, result)
         messages.success(request, f"{operation.label}: done.")
         if operation.leads_to is not None:
             return _go_to(request, operation.leads_to(result))

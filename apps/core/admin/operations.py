@@ -139,6 +139,7 @@ class Operation:
         sentence: what it does, in the dialog.
         is_secondary: whether it hides behind "More".
         leads_to: the address to go to, from what the service returned.
+        page: the template that shows what the service returned as `issued`, this once.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Operation:
     tone: ActionVariant = ActionVariant.DEFAULT
     is_secondary: bool = False
     leads_to: Callable[[Any], str] | None = None
+    page: str = ""
 
     @property
     def has_questions(self) -> bool:
@@ -164,7 +166,9 @@ class Operation:
 
     @property
     def opens_dialog(self) -> bool:
-        """Whether a dialog is enough for it."""
+        """Whether a dialog is enough for it; it could not show a page."""
+        if self.page:
+            return False
         searches = any(
             isinstance(field.widget, AutocompleteSelect) for field in self.form.base_fields.values()
         )

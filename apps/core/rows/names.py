@@ -25,18 +25,12 @@ class Names:
     )
 
     def cards(self, ids: Iterable[str]) -> dict[str, dict[str, str]]:
-        """`{"id", "name"}` of each id that exists."""
-        found: dict[str, dict[str, str]] = {}
-        missing = []
-        for identifier in ids:
-            if (card := self._cards.get(identifier)) is not None:
-                found[identifier] = card
-            else:
-                missing.append(identifier)
-        if missing:
+        """`{"id", "name"}` of each id that exists, in the order of the ids."""
+        found = {identifier: self._cards.get(identifier) for identifier in ids}
+        if missing := [identifier for identifier, card in found.items() if card is None]:
             for card in self._load(missing):
                 found[card["id"]] = self._cards[card["id"]] = card
-        return found
+        return {identifier: card for identifier, card in found.items() if card is not None}
 
     def _load(self, ids: list[str]) -> list[dict[str, str]]:
         with connection.cursor() as cursor:

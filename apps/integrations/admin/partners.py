@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -15,11 +14,9 @@ from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
 from apps.core.admin.operations import Operation
 from apps.core.admin.service_forms import ServiceForm
-from apps.core.admin.visitors import actor_of
 from apps.integrations.models import InboundMessage, Partner
 from apps.integrations.permissions import MANAGE_PARTNER, READ_INBOX
 from apps.integrations.services.partners import (
-    KnownPartner,
     add_partner,
     pause_partner,
     resume_partner,
@@ -37,20 +34,6 @@ class NewPartnerForm(ServiceForm):
         self.fields["client"].queryset = clients  # type: ignore[attr-defined]
 
 
-class ShownOnce(Operation):
-    """An operation that answers with a page, which no dialog could show."""
-
-    @property
-    def posts_at_once(self) -> bool:
-        """Whoever replaces a secret is asked first."""
-        return False
-
-    @property
-    def opens_dialog(self) -> bool:
-        """Never."""
-        return False
-
-
 @admin.register(Partner)
 class PartnerAdmin(ActorAdmin):
     """Other systems that tell us things."""
@@ -59,6 +42,7 @@ class PartnerAdmin(ActorAdmin):
     write = MANAGE_PARTNER
     subject = "partner_id"
     adds = staticmethod(add_partner)
+    added_page = "admin/integrations/partner_secret.html"
     list_display = ("which", "kind", "client_line", "state", "waiting")
     list_select_related = ("client",)
     list_defer = ("secret", "former_secret")
@@ -79,12 +63,14 @@ class PartnerAdmin(ActorAdmin):
     )
     add_fieldsets = ((None, {"fields": ("name", "key", "kind", "client")}),)
     operations = (
-        ShownOnce(
+        Operation(
             name="rotate",
             label="Replace the secret",
             permission=MANAGE_PARTNER,
             one=rotate_secret,
+            asks_first=True,
             icon="sync",
+            page="admin/integrations/partner_secret.html",
             sentence="The fresh secret is shown once. The former one works for another 24 hours.",
         ),
         Operation(
@@ -116,39 +102,6 @@ class PartnerAdmin(ActorAdmin):
         if not change:
             kwargs["form"] = NewPartnerForm
         return super().get_form(request, obj, change, **kwargs)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Keep the secret for the page that answers, and nowhere else."""
-        known = add_partner(**self.facts_to_add(form), actor=actor_of(request))
-        obj.__dict__.update(known.partner.__dict__)
-        obj.known = known
-
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """The secret, once."""
-        return self.shown_once(request, obj.known)
-
-    def _done(
-        self, request: HttpRequest, row: Any, operation: Operation, form: Any
-    ) -> HttpResponse:
-        if operation.name != "rotate":
-            return super()._done(request, row, operation, form)
-        return self.shown_once(request, rotate_secret(partner_id=row.pk, actor=actor_of(request)))
-
-    def shown_once(self, request: HttpRequest, known: KnownPartner) -> HttpResponse:
-        """The page that shows a secret."""
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": known.partner.name,
-            "known": known,
-            "address": request.build_absolute_uri(f"/api/v1/inbound/{known.partner.key}"),
-            "back": show.page_of(Partner, known.partner.pk),
-        }
-        response = TemplateResponse(request, "admin/integrations/partner_secret.html", context)
-        response["Cache-Control"] = "private, no-store"
-        return response
 
     @display(description="Partner")
     def which(self, row: Partner) -> Any:

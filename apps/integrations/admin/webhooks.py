@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -19,12 +19,10 @@ from apps.core.admin.base import ActorAdmin
 from apps.core.admin.lists import ChoiceOf
 from apps.core.admin.operations import Operation, OperationForm, day
 from apps.core.admin.service_forms import ServiceForm
-from apps.core.admin.visitors import actor_of
 from apps.integrations.models import WebhookDelivery, WebhookTarget
 from apps.integrations.permissions import MANAGE_WEBHOOK
 from apps.integrations.services.deliveries import replay_to_webhook, send_delivery_again
 from apps.integrations.services.webhooks import (
-    IssuedSecret,
     add_webhook_target,
     change_webhook_target,
     pause_webhook_target,
@@ -65,8 +63,7 @@ class ReplayForm(OperationForm):
     def facts(self) -> dict[str, Any]:
         """The beginning of the day, where the reader is."""
         first = self.cleaned_data["since"]
-        moment = timezone.datetime(first.year, first.month, first.day)  # type: ignore[attr-defined]
-        return {"since": timezone.make_aware(moment)}
+        return {"since": timezone.make_aware(datetime.combine(first, time.min))}
 
 
 def _is_paused(target: WebhookTarget) -> bool:
@@ -86,6 +83,7 @@ class WebhookTargetAdmin(ActorAdmin):
     write = MANAGE_WEBHOOK
     subject = "target_id"
     adds = staticmethod(add_webhook_target)
+    added_page = "admin/integrations/webhook_secret.html"
     changes = staticmethod(change_webhook_target)
     form = TargetForm
     sortable_by = ()
@@ -150,6 +148,7 @@ class WebhookTargetAdmin(ActorAdmin):
             permission=MANAGE_WEBHOOK,
             one=rotate_webhook_secret,
             icon="sync",
+            page="admin/integrations/webhook_secret.html",
             is_secondary=True,
         ),
         Operation(
@@ -172,42 +171,6 @@ class WebhookTargetAdmin(ActorAdmin):
     def rows(self, actor: Any, *, with_bin: bool = False) -> Any:
         """All of them, with how things stand."""
         return WebhookTarget.objects.select_related("line")
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Keep a new secret for the page that answers, and nowhere else."""
-        if change:
-            super().save_model(request, obj, form, change)
-            return
-        issued = add_webhook_target(**self.facts_to_add(form), actor=actor_of(request))
-        obj.__dict__.update(issued.target.__dict__)
-        obj.issued = issued
-
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """The secret, once."""
-        return self.shown_once(request, obj.issued)
-
-    def _done(
-        self, request: HttpRequest, row: Any, operation: Operation, form: Any
-    ) -> HttpResponse:
-        if operation.name != "rotate":
-            return super()._done(request, row, operation, form)
-        issued = rotate_webhook_secret(target_id=row.pk, actor=actor_of(request))
-        return self.shown_once(request, issued)
-
-    def shown_once(self, request: HttpRequest, issued: IssuedSecret) -> HttpResponse:
-        """The page that shows a secret."""
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": issued.target.name,
-            "issued": issued,
-            "back": show.page_of(WebhookTarget, issued.target.pk),
-        }
-        response = TemplateResponse(request, "admin/integrations/webhook_secret.html", context)
-        response["Cache-Control"] = "private, no-store"
-        return response
 
     @display(description="Target")
     def which(self, row: WebhookTarget) -> Any:

@@ -14,9 +14,10 @@ from apps.core.api.endpoint import Endpoint, listed, operation, shown
 from apps.core.api.envelope import json_response
 from apps.core.api.schema import row_serializer
 from apps.integrations.fields import WEBHOOK_DELIVERIES, WEBHOOKS
+from apps.integrations.models import WebhookTarget
 from apps.integrations.services.deliveries import replay_to_webhook, send_delivery_again
+from apps.integrations.services.signing import IssuedSecret
 from apps.integrations.services.webhooks import (
-    IssuedSecret,
     add_webhook_target,
     change_webhook_target,
     pause_webhook_target,
@@ -177,11 +178,11 @@ class DeliveryAgain(Endpoint):
         send_delivery_again(delivery_id=delivery_id, actor=actor)
 
 
-def _shown_once(issued: IssuedSecret, status: int) -> HttpResponse:
+def _shown_once(issued: IssuedSecret[WebhookTarget], status: int) -> HttpResponse:
     """The answer with the secret: a ready response, which is shown and never kept."""
     answer = {
-        "id": issued.target.pk,
+        "id": issued.owner.pk,
         "secret": issued.text,
-        "former_until": issued.target.former_until,
+        "former_until": issued.owner.former_until,
     }
     return json_response(answer, status)

@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('event_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), size=None)),
                 ('secret', models.BinaryField()),
                 ('former_secret', models.BinaryField(null=True)),
-                ('former_until', models.DateTimeField(blank=True, null=True)),
+                ('former_until', models.DateTimeField(editable=False, null=True)),
                 ('paused_at', models.DateTimeField(blank=True, null=True)),
                 ('paused_because', models.CharField(blank=True, choices=[('by_hand', 'By hand'), ('gone', 'It said that it is gone'), ('failing', 'It failed for a whole day')], max_length=10)),
             ],

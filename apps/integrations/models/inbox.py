@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db import models
 from django.db.models import Q
 
@@ -11,16 +9,16 @@ from apps.core.accesses import personal
 from apps.core.encryption.columns import EncryptedText
 from apps.core.history import audited
 from apps.core.models import Confidential, Record
+from apps.integrations.models.signing import Signing
 from apps.users.models import User
 
 
 @audited("partners", leave_out=("secret", "former_secret"))
-class Partner(Record):
+class Partner(Signing):
     """A system outside that tells us things (sales-system-integrations, System Dependencies).
 
-    Its messages act in the name of `client`, with the client's rights and reach. The secrets that
-    it signs with are sealed; the former one works until `former_until`. `key` is the name under
-    which its ids are kept: a lead's `external_source`, an account's `external_ids`.
+    Its messages act in the name of `client`, with the client's rights and reach. `key` is the name
+    under which its ids are kept: a lead's `external_source`, an account's `external_ids`.
     """
 
     class Kind(models.TextChoices):
@@ -42,9 +40,6 @@ class Partner(Record):
         related_name="partners",
         help_text="The machine client in whose name its messages act.",
     )
-    secret = models.BinaryField(editable=False)
-    former_secret = models.BinaryField(null=True, editable=False)
-    former_until = models.DateTimeField(null=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
@@ -67,12 +62,6 @@ class Partner(Record):
     def is_paused(self) -> bool:
         """Whether its messages have to wait outside."""
         return self.paused_at is not None
-
-    def seals(self, now: datetime) -> tuple[bytes, ...]:
-        """The sealed secrets that work at a moment."""
-        if self.former_secret is None or self.former_until is None or self.former_until <= now:
-            return (bytes(self.secret),)
-        return bytes(self.secret), bytes(self.former_secret)
 
 
 @personal("inbound_messages")

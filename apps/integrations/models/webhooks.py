@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from apps.core.history import audited
 from apps.core.identifiers import new_id
-from apps.core.models import Record
+from apps.integrations.models.signing import Signing
 
 
 @audited("webhooks", leave_out=("secret", "former_secret"))
-class WebhookTarget(Record):
-    """Where events are sent. Secrets are sealed; the former one signs until `former_until`."""
+class WebhookTarget(Signing):
+    """Where events are sent."""
 
     class Paused(models.TextChoices):
         BY_HAND = "by_hand", "By hand"
@@ -24,9 +24,6 @@ class WebhookTarget(Record):
     name = models.CharField(max_length=100)
     url = models.CharField("URL", max_length=500)
     event_types = ArrayField(models.CharField(max_length=100))
-    secret = models.BinaryField()
-    former_secret = models.BinaryField(null=True)
-    former_until = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=10, choices=Paused, blank=True)
 

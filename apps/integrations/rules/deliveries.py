@@ -10,7 +10,6 @@ from apps.integrations.rules.messages import leaving
 
 GIVEN_UP_AFTER = timedelta(days=3)
 PAUSED_AFTER = timedelta(days=1)
-FORMER_SECRET_WORKS_FOR = timedelta(hours=24)
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=12)
 LONGEST_REST = timedelta(minutes=5)

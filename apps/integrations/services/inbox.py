@@ -177,13 +177,14 @@ def _carry_out(message: InboundMessage) -> None:
 
 def _put_off(message: InboundMessage, failure: Exception) -> None:
     """Try again later, ever later; refuse what won't be otherwise then."""
-    is_refusal = isinstance(failure, Refusal)
+    passes = True
     if isinstance(failure, Refusal):
         message.reason = f"{failure.reason}: {failure.message}"[:2000]
+        passes = isinstance(failure, _PASSING)
     else:
         log.error("message %s failed", message.pk, exc_info=failure)
         message.reason = f"internal_error: {type(failure).__name__}"
-    if is_refusal and not isinstance(failure, _PASSING):
+    if not passes:
         message.status, message.due_at = Status.REFUSED, None
     elif message.attempts >= ATTEMPTS:
         message.status, message.due_at = Status.DEAD, None

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -14,6 +11,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.permissions import require
@@ -26,26 +24,24 @@ from apps.integrations.events import (
 )
 from apps.integrations.models import Partner
 from apps.integrations.permissions import MANAGE_PARTNER
+from apps.integrations.services.signing import (
+    SECRET_BYTES,
+    IssuedSecret,
+    give_secret,
+    replace_secret,
+    secrets_of,
+)
 from apps.users.models import Role, User
-from apps.users.services.sealing import seal, unseal
 
-SECRET_BYTES = 32
-GRACE = timedelta(hours=24)
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 # What strangers are checked against, so that they wait as long as partners.
 _NOBODYS = secrets.token_bytes(SECRET_BYTES)
 
 
-@dataclass(frozen=True)
-class KnownPartner:
-    """A partner with its secret, which nobody can show again."""
-
-    partner: Partner
-    secret: str
-
-
 @command
-def add_partner(*, key: str, name: str, kind: str, client_id: UUID, actor: Actor) -> KnownPartner:
+def add_partner(
+    *, key: str, name: str, kind: str, client_id: UUID, actor: Actor
+) -> IssuedSecret[Partner]:
     """Let another system tell us things, in the name of a machine client.
 
     Args:
@@ -59,6 +55,7 @@ def add_partner(*, key: str, name: str, kind: str, client_id: UUID, actor: Actor
         NotAllowed, InvalidInput, PartnerKnown, NotAMachineClient.
     """
     require(actor, MANAGE_PARTNER)
+    take_turn("partners")
     if kind not in Partner.Kind.values:
         raise InvalidInput.field("kind", f"Choose one of {', '.join(Partner.Kind.values)}.")
     if Partner.objects.filter(key=key).exists():
@@ -67,31 +64,25 @@ def add_partner(*, key: str, name: str, kind: str, client_id: UUID, actor: Actor
     if client is None or client.role != Role.INTEGRATION:
         raise NotAMachineClient
     partner = Partner(key=key, name=name, kind=kind, client=client)
-    secret = _give_secret(partner)
+    issued = give_secret(partner)
     partner.save(force_insert=True)
     publish(
         PartnerAdded(partner_id=partner.pk, key=key, kind=kind, client_id=client.pk), actor=actor
     )
-    return KnownPartner(partner, secret)
+    return issued
 
 
 @command
-def rotate_secret(*, partner_id: UUID, actor: Actor) -> KnownPartner:
+def rotate_secret(*, partner_id: UUID, actor: Actor) -> IssuedSecret[Partner]:
     """Give a partner a fresh secret; the former one works for another day, and then no more.
 
     Raises NotAllowed, NotFound.
     """
     partner = _locked(partner_id, actor)
-    opened = unseal(bytes(partner.secret), place=_place(partner))
-    partner.former_secret = seal(opened, place=_place(partner))
-    partner.former_until = timezone.now() + GRACE
-    secret = _give_secret(partner)
+    issued, former_until = replace_secret(partner, timezone.now())
     partner.save()
-    publish(
-        PartnerSecretRotated(partner_id=partner.pk, former_until=partner.former_until),
-        actor=actor,
-    )
-    return KnownPartner(partner, secret)
+    publish(PartnerSecretRotated(partner_id=partner.pk, former_until=former_until), actor=actor)
+    return issued
 
 
 @command
@@ -124,7 +115,7 @@ def partner_that_signed(*, key: str, body: bytes, headers: Mapping[str, str]) ->
     if partner is None:
         _is_signed(_NOBODYS, body, headers)
         raise SignatureRejected
-    opened = [unseal(one, place=_place(partner)) for one in partner.seals(timezone.now())]
+    opened = secrets_of(partner, timezone.now())
     if not any(_is_signed(secret, body, headers) for secret in opened):
         raise SignatureRejected
     return partner
@@ -137,16 +128,6 @@ def _is_signed(secret: bytes, body: bytes, headers: Mapping[str, str]) -> bool:
         # What is no base64, no UTF-8 or has no comma makes the library stumble.
         return False
     return True
-
-
-def _give_secret(partner: Partner) -> str:
-    secret = secrets.token_bytes(SECRET_BYTES)
-    partner.secret = seal(secret, place=_place(partner))
-    return f"whsec_{b64encode(secret).decode()}"
-
-
-def _place(partner: Partner) -> str:
-    return f"partner:{partner.pk}"
 
 
 def _locked(partner_id: UUID, actor: Actor) -> Partner:

@@ -27,6 +27,7 @@ from apps.integrations.metrics import webhooks_sent
 from apps.integrations.models import WebhookDelivery, WebhookTarget
 from apps.integrations.rules.messages import message_of
 from apps.integrations.services.deliveries import (
+    GONE,
     HELD_FOR_SECONDS,
     Outcome,
     due_for,
@@ -36,7 +37,8 @@ from apps.integrations.services.deliveries import (
     take_targets,
 )
 from apps.integrations.services.posting import Poster, Unreachable
-from apps.integrations.services.webhooks import MOST_TARGETS, secrets_of
+from apps.integrations.services.signing import secrets_of
+from apps.integrations.services.webhooks import MOST_TARGETS
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +157,7 @@ class Sender:
                     outcome = _sent(poster, one, secrets)
                     self._results.put(outcome)
                     webhooks_sent.labels("well" if outcome.went_well else "badly").inc()
-                    if outcome.answered == 410 or (outcome.is_away and not outcome.went_well):
+                    if outcome.answered == GONE or outcome.is_away:
                         break
                     if not outcome.went_well:
                         held_up.add(one.delivery.aggregate_id)

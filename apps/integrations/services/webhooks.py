@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +10,7 @@ from django.utils import timezone
 
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.errors import InvalidInput
 from apps.core.journal import publish, want
 from apps.core.permissions import require
@@ -30,31 +27,18 @@ from apps.integrations.events import (
 from apps.integrations.models import WebhookDelivery, WebhookLine, WebhookTarget
 from apps.integrations.permissions import MANAGE_WEBHOOK
 from apps.integrations.rules.addresses import trouble_with_url
-from apps.integrations.rules.deliveries import (
-    FORMER_SECRET_WORKS_FOR,
-    names_wanted,
-    unknown_patterns,
-)
-from apps.users.services.sealing import seal, unseal
+from apps.integrations.rules.deliveries import names_wanted, unknown_patterns
+from apps.integrations.services.signing import IssuedSecret, give_secret, replace_secret
 
 PLANNER = "integrations.plan_deliveries"
 # Each is sent to by a thread of its own.
 MOST_TARGETS = 200
-SECRET_BYTES = 32
-
-
-@dataclass(frozen=True)
-class IssuedSecret:
-    """A target with its secret, which nobody can show again."""
-
-    target: WebhookTarget
-    text: str
 
 
 @command
 def add_webhook_target(
     *, name: str, url: str, event_types: Sequence[str], actor: Actor
-) -> IssuedSecret:
+) -> IssuedSecret[WebhookTarget]:
     """Send events to a URL from here on.
 
     Args:
@@ -63,11 +47,12 @@ def add_webhook_target(
     Raises NotAllowed, InvalidInput, WebhookNameTaken.
     """
     require(actor, MANAGE_WEBHOOK)
+    take_turn("webhook targets")
     if WebhookTarget.objects.count() >= MOST_TARGETS:
         raise InvalidInput(f"There are {MOST_TARGETS} targets already.", reason="too_many_targets")
     target = WebhookTarget(name=name, url=url, event_types=sorted(set(event_types)))
     _check(target)
-    issued = _with_fresh_secret(target)
+    issued = give_secret(target)
     target.save(force_insert=True)
     WebhookLine.objects.create(target=target)
     _listen()
@@ -90,6 +75,7 @@ def change_webhook_target(
 
     Raises NotAllowed, NotFound, InvalidInput, WebhookNameTaken.
     """
+    take_turn("webhook targets")
     target = _locked(target_id, actor)
     facts = {
         "name": name,
@@ -111,16 +97,13 @@ def change_webhook_target(
 
 
 @command
-def rotate_webhook_secret(*, target_id: UUID, actor: Actor) -> IssuedSecret:
+def rotate_webhook_secret(*, target_id: UUID, actor: Actor) -> IssuedSecret[WebhookTarget]:
     """Sign with a fresh secret; for a day the former one signs beside it.
 
     Raises NotAllowed, NotFound.
     """
     target = _locked(target_id, actor)
-    former_until = timezone.now() + FORMER_SECRET_WORKS_FOR
-    target.former_secret = seal(_secret_of(target), place=_place(target, "former"))
-    target.former_until = former_until
-    issued = _with_fresh_secret(target)
+    issued, former_until = replace_secret(target, timezone.now())
     target.save()
     publish(WebhookSecretRotated(target_id=target.pk, former_until=former_until), actor=actor)
     return issued
@@ -179,28 +162,6 @@ def send_test_event(*, target_id: UUID, actor: Actor) -> None:
     """
     target = _locked(target_id, actor)
     publish(WebhookTargetTested(target_id=target.pk), actor=actor)
-
-
-def secrets_of(target: WebhookTarget, now: datetime) -> list[bytes]:
-    """What a message to a target is signed with: its secret, and for a day the former one."""
-    found = [_secret_of(target)]
-    if target.former_secret and target.former_until and now < target.former_until:
-        found.append(unseal(bytes(target.former_secret), place=_place(target, "former")))
-    return found
-
-
-def _secret_of(target: WebhookTarget) -> bytes:
-    return unseal(bytes(target.secret), place=_place(target, "secret"))
-
-
-def _with_fresh_secret(target: WebhookTarget) -> IssuedSecret:
-    secret = secrets.token_bytes(SECRET_BYTES)
-    target.secret = seal(secret, place=_place(target, "secret"))
-    return IssuedSecret(target, f"whsec_{base64.b64encode(secret).decode()}")
-
-
-def _place(target: WebhookTarget, which: str) -> str:
-    return f"webhook {which} {target.pk}"
 
 
 def _locked(target_id: UUID, actor: Actor) -> WebhookTarget:

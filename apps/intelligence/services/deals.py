@@ -16,23 +16,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+from apps.core.history import undone
+
 # Of each deal: when it began, and once in each third of its life.
 MOMENTS = 4
 MOST_DEALS = 20_000
 AT_ONCE = 500
 
-# A row as it was: today's values, with what the first change after the moment found put back.
-_AS_IT_WAS = """
-LEFT JOIN LATERAL (
-    SELECT jsonb_object_agg(k.key, k.value) AS undone FROM (
-        SELECT DISTINCT ON (b.key) b.key, b.value
-        FROM core_change h CROSS JOIN LATERAL jsonb_each(h.before) AS b
-        WHERE h.row_id = {row} AND h.kind = '{kind}' AND h.action = 'changed'
-          AND h.changed_at > a.moment AND b.key IN ({columns})
-        ORDER BY b.key, h.sequence
-    ) AS k
-) AS {alias} ON TRUE
-"""
+# Today's values, with what was put there after the moment undone.
 _FACTS = """
 WITH asked AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(moments)s::timestamptz[])
@@ -71,17 +62,18 @@ CROSS JOIN LATERAL (
     FROM opportunities_opportunitychange h
     WHERE h.opportunity_id = a.deal_id AND h.at <= a.moment
 ) AS p
-{deal_was}
+CROSS JOIN LATERAL ({of_deal}) AS was
 CROSS JOIN LATERAL (
     SELECT jsonb_build_object('next_step', o.next_step, 'lines_total', o.lines_total,
-                              'account_id', o.account_id) || coalesce(dw.undone, '{{}}') AS deal
+                              'account_id', o.account_id)
+           || coalesce(was.undone, '{{}}') AS deal
 ) AS d
 JOIN accounts_account acc ON acc.id = (d.deal ->> 'account_id')::uuid
-{account_was}
+CROSS JOIN LATERAL ({of_account}) AS there
 CROSS JOIN LATERAL (
     SELECT jsonb_build_object('industry', acc.industry, 'employee_count', acc.employee_count,
                               'annual_revenue', acc.annual_revenue)
-           || coalesce(aw.undone, '{{}}') AS account
+           || coalesce(there.undone, '{{}}') AS account
 ) AS c
 CROSS JOIN LATERAL (
     SELECT count(*) AS activities, max(v.completed_at) AS last_at,
@@ -101,17 +93,17 @@ CROSS JOIN LATERAL (
 ) AS r
 ORDER BY a.place
 """.format(
-    deal_was=_AS_IT_WAS.format(
+    of_deal=undone(
         row="a.deal_id",
         kind="opportunities",
-        columns="'next_step', 'lines_total', 'account_id'",
-        alias="dw",
+        moment="a.moment",
+        columns=("next_step", "lines_total", "account_id"),
     ),
-    account_was=_AS_IT_WAS.format(
+    of_account=undone(
         row="acc.id",
         kind="accounts",
-        columns="'industry', 'employee_count', 'annual_revenue'",
-        alias="aw",
+        moment="a.moment",
+        columns=("industry", "employee_count", "annual_revenue"),
     ),
 )
 

@@ -40,8 +40,8 @@ def check_drift(*, actor: Actor) -> int:
         if len(facts) < FEWEST:
             continue
         trees, columns = trees_of(model.pk), COLUMNS[Subject(model.subject)]
-        reference = engine().Reference.from_json(model.card["reference"], trees)
-        model.drift = reference.drift(trees, engine().columns_of(facts, columns))
+        reference = engine("reference").Reference.from_json(model.card["reference"], trees)
+        model.drift = reference.drift(trees, engine("tables").columns_of(facts, columns))
         model.drift_checked_at = timezone.now()
         model.save(update_fields=["drift", "drift_checked_at", "updated_at"])
         checked += 1

@@ -15,9 +15,9 @@ from apps.intelligence.models import ScoreModel
 from apps.intelligence.rules.columns import Subject
 
 
-def engine() -> Any:
-    """The module `rules.learning`."""
-    return import_module("apps.intelligence.rules.learning")
+def engine(noun: str) -> Any:
+    """The module of rules about `learning`, `tables`, `trees` or the `reference`."""
+    return import_module(f"apps.intelligence.rules.{noun}")
 
 
 def published(subject: str) -> ScoreModel | None:
@@ -33,7 +33,9 @@ def published(subject: str) -> ScoreModel | None:
 @lru_cache(maxsize=2 * len(Subject))
 def trees_of(model_id: UUID) -> Any:
     """A model, ready to be asked; it never changes once it was learned."""
-    return engine().Model.read(ScoreModel.objects.values_list("trees", flat=True).get(pk=model_id))
+    return engine("trees").Model.read(
+        ScoreModel.objects.values_list("trees", flat=True).get(pk=model_id)
+    )
 
 
 def digest_of(text: str) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.core.history import undone
 from apps.leads.models import Lead
 from apps.leads.rules.scoring import score_lead
 from apps.leads.services.capture import facts_of
@@ -27,26 +28,34 @@ SELECT l.id, v.lead ->> 'source' AS source, v.lead ->> 'campaign_id' AS campaign
        (v.lead ->> 'annual_revenue')::float8 AS annual_revenue,
        (v.lead ->> 'marketing_score')::float8 AS marketing_score
 FROM leads_lead l
-LEFT JOIN LATERAL (
-    SELECT jsonb_object_agg(k.key, k.value) AS undone FROM (
-        SELECT DISTINCT ON (b.key) b.key, b.value
-        FROM core_change h CROSS JOIN LATERAL jsonb_each(h.before) AS b
-        WHERE h.row_id = l.id AND h.kind = 'leads' AND h.action = 'changed'
-          AND h.changed_at > l.created_at
-          AND b.key IN ('source', 'campaign_id', 'title', 'industry', 'country', 'state', 'company',
-                        'employee_count', 'annual_revenue', 'marketing_score')
-        ORDER BY b.key, h.sequence
-    ) AS k
-) AS w ON TRUE
+CROSS JOIN LATERAL ({of_lead}) AS was
 CROSS JOIN LATERAL (
     SELECT jsonb_build_object(
         'source', l.source, 'campaign_id', l.campaign_id, 'title', l.title, 'industry', l.industry,
         'country', l.country, 'state', l.state, 'company', l.company,
         'employee_count', l.employee_count, 'annual_revenue', l.annual_revenue,
-        'marketing_score', l.marketing_score) || coalesce(w.undone, '{}') AS lead
+        'marketing_score', l.marketing_score) || coalesce(was.undone, '{{}}') AS lead
 ) AS v
 WHERE l.id = ANY(%s::uuid[])
-"""
+""".format(
+    of_lead=undone(
+        row="l.id",
+        kind="leads",
+        moment="l.created_at",
+        columns=(
+            "source",
+            "campaign_id",
+            "title",
+            "industry",
+            "country",
+            "state",
+            "company",
+            "employee_count",
+            "annual_revenue",
+            "marketing_score",
+        ),
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def _predicted(
     columns = COLUMNS[subject]
     if not facts:
         return []
-    predictions = trees_of(model.pk).predictions(engine().columns_of(facts, columns))
+    predictions = trees_of(model.pk).predictions(engine("tables").columns_of(facts, columns))
     return [
         (one, explain(one, columns, values, base_text=BASE_TEXT[subject]))
         for one, values in zip(predictions, facts, strict=True)

@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
 from django.db.models import Max
 
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.jobs import Step, actor_of_job, request_job, runs
 from apps.core.models import Job
 from apps.core.permissions import require
@@ -85,10 +85,7 @@ def train_score(*, subject: str, actor: Actor) -> Job:
         NotAllowed, AlreadyLearning.
     """
     require(actor, TRAIN_SCORE_MODEL)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"learning {subject}"]
-        )
+    take_turn(f"learning {subject}")
     learning = Job.objects.filter(kind=LEARNING_JOB, parameters__subject=subject)
     if learning.exclude(status__in=Job.ENDED).exists():
         raise AlreadyLearning
@@ -103,7 +100,7 @@ def start_learning(job: Job, resources: ExitStack) -> Step:
     champion = published(subject)
     work = _work(parts, add, subject, None if champion is None else trees_of(champion.pk))
     # A worker that died took along what it had gathered.
-    job.position, job.total = 0, len(parts) + engine().STEPS
+    job.position, job.total = 0, len(parts) + engine("learning").STEPS
 
     def next_step(job: Job) -> bool:
         try:
@@ -129,8 +126,8 @@ def _work(
     for part in parts:
         add(rows, part)
         yield f"Gathered {len(rows.facts):,} rows"
-    learned = yield from engine().learning(
-        engine().table_of(
+    learned = yield from engine("learning").learning(
+        engine("tables").table_of(
             COLUMNS[Subject(subject)],
             rows.facts,
             outcome=rows.outcome,

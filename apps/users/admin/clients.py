@@ -7,8 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -22,12 +21,10 @@ from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
 from apps.core.admin.operations import Operation, OperationForm
 from apps.core.admin.service_forms import ServiceForm
-from apps.core.admin.visitors import actor_of
 from apps.core.permissions import declared
 from apps.users.models import ApiKey, Application, Role, User
 from apps.users.permissions import MANAGE_CLIENT
 from apps.users.services.api_keys import (
-    IssuedKey,
     issue_api_key,
     revoke_api_key,
     rotate_api_key,
@@ -111,15 +108,6 @@ class NewApplicationForm(ServiceForm):
         return [one.strip() for one in text.splitlines() if one.strip()]
 
 
-class OnAPage(Operation):
-    """An operation that answers with a page, which no dialog could show."""
-
-    @property
-    def opens_dialog(self) -> bool:
-        """Never."""
-        return False
-
-
 class ClientAdmin(ActorAdmin):
     """What keys and applications have in common: they are made, and they end."""
 
@@ -153,6 +141,7 @@ class ApiKeyAdmin(ClientAdmin):
 
     subject = "api_key_id"
     adds = staticmethod(issue_api_key)
+    added_page = "admin/users/secret.html"
     new_form = NewKeyForm
     list_display = ("which", "user", "state", "last_used", "expires_at")
     list_select_related = ("user",)
@@ -174,7 +163,7 @@ class ApiKeyAdmin(ClientAdmin):
     )
     add_fieldsets = ((None, {"fields": ("user", "name", "expires_at", "scopes")}),)
     operations = (
-        OnAPage(
+        Operation(
             name="rotate",
             label="Replace the secret",
             permission=MANAGE_CLIENT,
@@ -183,6 +172,7 @@ class ApiKeyAdmin(ClientAdmin):
             offered=lambda key: key.revoked_at is None,
             icon="sync",
             sentence="The fresh secret is shown once.",
+            page="admin/users/secret.html",
         ),
         Operation(
             name="revoke",
@@ -196,39 +186,6 @@ class ApiKeyAdmin(ClientAdmin):
             tone=ActionVariant.DANGER,
         ),
     )
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Keep the secret for the page that answers, and nowhere else."""
-        issued = issue_api_key(**self.facts_to_add(form), actor=actor_of(request))
-        obj.__dict__.update(issued.key.__dict__)
-        obj.issued = issued
-
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """The secret, once."""
-        return self.shown_once(request, obj.issued)
-
-    def _done(
-        self, request: HttpRequest, row: Any, operation: Operation, form: Any
-    ) -> HttpResponse:
-        if operation.name != "rotate":
-            return super()._done(request, row, operation, form)
-        issued = rotate_api_key(api_key_id=row.pk, **form.facts(), actor=actor_of(request))
-        return self.shown_once(request, issued)
-
-    def shown_once(self, request: HttpRequest, issued: IssuedKey) -> HttpResponse:
-        """The page that shows a secret."""
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": issued.key.name,
-            "issued": issued,
-            "back": show.page_of(ApiKey, issued.key.pk),
-        }
-        response = TemplateResponse(request, "admin/users/secret.html", context)
-        response["Cache-Control"] = "private, no-store"
-        return response
 
     @display(description="Key")
     def which(self, row: ApiKey) -> Any:

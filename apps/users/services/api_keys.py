@@ -43,6 +43,11 @@ class IssuedKey:
     secret: str
 
     @property
+    def owner(self) -> ApiKey:
+        """The row that the secret belongs to."""
+        return self.key
+
+    @property
     def text(self) -> str:
         """What the client sends."""
         return f"{self.key.prefix}.{self.secret}"
