@@ -1,8 +1,9 @@
 """No answer through any door ever holds a row, a count or a field out of scope, and whoever is
 shown a person stands in the access log.
 
-Every list is asked as it stands; ten thousand requests more are drawn from the URL map, the GraphQL schema and the back office's registry,
-with ids, words and amounts of two worlds that know nothing of each other.
+Every list is asked as it stands; ten thousand requests more are drawn from the URL map, the GraphQL
+schema and the back office's registry, with ids, words and amounts of two worlds that know nothing
+of each other.
 """
 
 from __future__ import annotations
