@@ -18,6 +18,7 @@ from benchmarks.databases import ROOT, BenchDatabase, at_server
 from benchmarks.filling import words
 from benchmarks.postgres import PostgresMeter
 from benchmarks.processes import resident_bytes
+from tests.integrations.rabbitmq import is_installed, own_rabbitmq
 
 IMPORTED = 100_000
 LOOK_EVERY = 0.25
@@ -68,6 +69,7 @@ def run_all(database: BenchDatabase, imported: int = IMPORTED) -> list[JobResult
         nightly_forecast(database),
         waiting_events(database),
         journal(database),
+        bus(database),
         lead_import(database, imported),
     ]
 
@@ -101,6 +103,17 @@ def journal(database: BenchDatabase) -> JobResult:
     return done
 
 
+def bus(database: BenchDatabase) -> JobResult:
+    """Events handed on to a RabbitMQ of our own, by one relay and by two."""
+    if not is_installed():
+        return JobResult("bus", "events", *(0, 0, 0, 0, 0, 0), failure="RabbitMQ is not installed.")
+    with own_rabbitmq() as broker:
+        assert broker.server is not None
+        command = [sys.executable, "-m", "benchmarks.bus", str(broker.server.pid)]
+        variables = {"AMQP_URL": broker.url, "AMQP_QUEUES": json.dumps({"everything": ["#"]})}
+        return _run("bus", "events relayed", 80_000, command, database, **variables)
+
+
 def lead_import(database: BenchDatabase, count: int) -> JobResult:
     """A file of new leads through normalising, duplicates, score, routing and events."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -108,7 +121,7 @@ def lead_import(database: BenchDatabase, count: int) -> JobResult:
         _write_file(file, count)
         command = _manage("import_leads", str(file), "--mapping", json.dumps({"columns": COLUMNS}))
         done = _run(
-            "lead import", "rows", count, command, database, folder=folder, allowed_seconds=60.0
+            "lead import", "rows", count, command, database, allowed_seconds=60.0, DATA_DIR=folder
         )
     _take_back(database)
     return done
@@ -131,14 +144,16 @@ def _run(
     command: Sequence[str],
     database: BenchDatabase,
     *,
-    folder: str = "",
     allowed_seconds: float | None = None,
+    **variables: str,
 ) -> JobResult:
-    """Run a command, watching its time, CPU and memory."""
-    variables = {**os.environ, **database.environment}
-    variables["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
-    if folder:
-        variables["DATA_DIR"] = folder
+    """Run a command with some variables set, watching its time, CPU and memory."""
+    variables = {
+        **os.environ,
+        **database.environment,
+        "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+        **variables,
+    }
     memory: list[int] = []
     with at_server() as connection, tempfile.TemporaryFile() as output:
         meter = PostgresMeter(database, connection)

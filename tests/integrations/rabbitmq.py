@@ -123,10 +123,14 @@ class RabbitMQ:
                 connection.default_channel.queue_delete(queue)
 
 
+def is_installed() -> bool:
+    return (SCRIPTS / "rabbitmq-server").exists()
+
+
 @contextmanager
 def own_rabbitmq() -> Iterator[RabbitMQ]:
     """A running broker. Where it is not installed, a machine that proves things fails."""
-    if not (SCRIPTS / "rabbitmq-server").exists():
+    if not is_installed():
         if os.environ.get("CI"):
             pytest.fail("rabbitmq-server is not installed")
         pytest.skip("rabbitmq-server is not installed")
