@@ -75,6 +75,10 @@ class Subscriber:
     batch: int
     process: str
 
+    def hears(self, names: Collection[str] = ()) -> list[str]:
+        """The events it listens to; with names, those of them."""
+        return [one for one in self.event_names if not names or one in names]
+
 
 _subscribers: dict[str, Subscriber] = {}
 _listeners: dict[str, list[str]] = defaultdict(list)
@@ -357,47 +361,55 @@ def seconds_behind(subscriber: str) -> float:
         return max(0.0, float(cursor.fetchone()[0]))
 
 
-def replay(*, event_sequence: int, subscriber: str) -> None:
-    """Let a subscriber hear an event again, now. Raises NotFound."""
-    if subscriber not in _subscribers:
-        raise NotFound(f"Nobody called {subscriber} listens.", reason="subscriber_not_found")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """INSERT INTO core_eventdelivery
-                   (event_sequence, occurred_at, subscriber, aggregate_id, lane)
-               SELECT sequence, occurred_at, %s, aggregate_id,
-                      abs(hashtextextended(aggregate_id::text, 0) %% %s)
-               FROM core_businessevent WHERE sequence = %s
-               ON CONFLICT (event_sequence, subscriber)
-               DO UPDATE SET attempts = 0, dead_at = NULL, error = '',
-                             occurred_at = excluded.occurred_at,
-                             available_at = clock_timestamp()""",
-            [subscriber, LANES, event_sequence],
-        )
-        if not cursor.rowcount:
-            raise NotFound(f"There is no event {event_sequence}.", reason="event_not_found")
-
-
-_REPLAY_SINCE = """
+_REPLAY = """
 INSERT INTO core_eventdelivery (event_sequence, occurred_at, subscriber, aggregate_id, lane)
 SELECT sequence, occurred_at, %s, aggregate_id,
        abs(hashtextextended(aggregate_id::text, 0) %% %s)
-FROM core_businessevent WHERE occurred_at >= %s AND name = ANY(%s)
+FROM core_businessevent WHERE {which}
 ON CONFLICT (event_sequence, subscriber)
-DO UPDATE SET attempts = 0, dead_at = NULL, error = '', available_at = clock_timestamp()
+DO UPDATE SET attempts = 0, dead_at = NULL, error = '', occurred_at = excluded.occurred_at,
+              available_at = clock_timestamp()
+RETURNING event_sequence
 """
 
 
-def replay_since(moment: datetime, *, names: Collection[str], subscriber: str) -> int:
-    """Let a subscriber hear again what happened since a moment; returns how many events.
+def replay(*, event_sequence: int, subscriber: str) -> None:
+    """Let a subscriber hear an event again, now. Raises NotFound."""
+    if not _replay("sequence = %s", [event_sequence], _named(subscriber)):
+        raise NotFound(f"There is no event {event_sequence}.", reason="event_not_found")
 
-    Months that were detached stay out of it. Raises NotFound.
+
+def replay_chosen(sequences: Collection[int], *, subscriber: str) -> set[int]:
+    """Let a subscriber hear some events again; returns those that it hears. Raises NotFound."""
+    who = _named(subscriber)
+    return _replay("sequence = ANY(%s) AND name = ANY(%s)", [list(sequences), who.hears()], who)
+
+
+def replay_between(
+    since: datetime, until: datetime, *, subscriber: str, names: Collection[str] = ()
+) -> int:
+    """Let a subscriber hear again what happened from one moment until before another.
+
+    With names only these events. Returns how many; months that were detached stay out of it.
+    Raises NotFound.
     """
+    who = _named(subscriber)
+    which = "occurred_at >= %s AND occurred_at < %s AND name = ANY(%s)"
+    return len(_replay(which, [since, until, who.hears(names)], who))
+
+
+def _replay(which: str, parameters: Sequence[Any], subscriber: Subscriber) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_REPLAY.format(which=which), [subscriber.name, LANES, *parameters])
+        found = {sequence for (sequence,) in cursor.fetchall()}
+    poke.after_commit()
+    return found
+
+
+def _named(subscriber: str) -> Subscriber:
     if subscriber not in _subscribers:
         raise NotFound(f"Nobody called {subscriber} listens.", reason="subscriber_not_found")
-    with connection.cursor() as cursor:
-        cursor.execute(_REPLAY_SINCE, [subscriber, LANES, moment, list(names)])
-        return int(cursor.rowcount)
+    return _subscribers[subscriber]
 
 
 def history_of(record_id: UUID) -> QuerySet[BusinessEvent]:

@@ -12,8 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from apps.core.identifiers import new_id
 from apps.core.jobs import request_job
+from apps.core.journal import publish, subscribers
 from apps.core.models import BusinessEvent, EventDelivery
+from apps.leads.events import LeadUpdated
 from apps.territories.models import Territory, TerritoryMember
 from apps.users.models import RolePermission, User
 from apps.users.selectors import permission_matrix
@@ -163,6 +166,33 @@ def test_delivers_a_dead_letter_again(admin: User, manager: User, office: Office
     operate(office(admin), delivery, "retry")
     delivery.refresh_from_db()
     assert (delivery.dead_at, delivery.attempts) == (None, 0)
+
+
+def test_tells_a_subscriber_of_chosen_events_again(
+    admin: User, manager: User, office: Office
+) -> None:
+    with transaction.atomic():
+        request_job("leads.import", parameters={}, actor=actor_of(admin))
+        publish(LeadUpdated(lead_id=new_id(), changed=("title",)), actor=actor_of(admin))
+    EventDelivery.objects.all().delete()
+    address = reverse("admin:core_businessevent_changelist")
+    events = BusinessEvent.objects.all()
+    listener = next(one.name for one in subscribers() if "lead.updated" in one.event_names)
+    asked = {
+        "action": "operation_tell",
+        "_selected_action": [str(one.pk) for one in events],
+        "answered": "1",
+        "subscriber": listener,
+    }
+    assert "operation_tell" not in str(office(manager).get(address).content)
+    office(manager).post(address, asked)
+    assert not EventDelivery.objects.exists()
+
+    answer = office(admin).post(address, asked)
+    assert told(answer)[-1][1] == "event_not_heard"
+    delivery = EventDelivery.objects.get()
+    assert delivery.subscriber == listener
+    assert delivery.event_sequence == events.get(name="lead.updated").sequence
 
 
 def test_shows_jobs_to_whoever_asked_and_lets_them_cancel(

@@ -9,12 +9,15 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from apps.core import journal
+from apps.core.errors import NotFound
 from apps.core.events import event
 from apps.core.identifiers import new_id
-from apps.core.journal import deliver, on, publish, replay
+from apps.core.journal import deliver, on, publish, replay, replay_between, replay_chosen
 from apps.core.models import BusinessEvent, EventDelivery
+from apps.leads.events import LeadUpdated
 
 
 @event("test.happened", topic="sales.test", about="thing_id")
@@ -109,6 +112,47 @@ def test_a_hopeless_event_is_kept_as_dead_and_can_be_replayed(system, db):
     replay(event_sequence=dead.event_sequence, subscriber="tests.note")
     assert deliver() == 1
     assert not EventDelivery.objects.exists()
+
+
+def test_a_subscriber_hears_chosen_events_again_if_it_listens_to_them(system, db):
+    thing = new_id()
+    _publish(system, thing, 1, 2, 3)
+    with transaction.atomic():
+        publish(LeadUpdated(lead_id=thing, changed=("title",)), actor=system)
+    deliver()
+    heard.clear()
+    first, _, third, other = BusinessEvent.objects.order_by("sequence").values_list(
+        "sequence", flat=True
+    )
+    assert replay_chosen([third, first, other, 0], subscriber="tests.note") == {first, third}
+    deliver()
+    assert heard == [(thing, 1), (thing, 3)]
+
+
+def test_a_subscriber_hears_a_span_of_time_again(system, transactional_db):
+    thing = new_id()
+    for number in range(4):
+        _publish(system, thing, number)
+    deliver()
+    heard.clear()
+    moments = BusinessEvent.objects.order_by("sequence").values_list("occurred_at", flat=True)
+    begin, _, _, end = moments
+    nothing = replay_between(begin, end, subscriber="tests.note", names=["lead.updated"])
+    assert (nothing, EventDelivery.objects.count()) == (0, 0)
+    assert replay_between(begin, end, subscriber="tests.note") == 3
+    deliver()
+    assert heard == [(thing, 0), (thing, 1), (thing, 2)]
+
+
+def test_nobody_else_can_be_told_again(system, db):
+    now = timezone.now()
+    for again in (
+        lambda: replay(event_sequence=1, subscriber="tests.nobody"),
+        lambda: replay_chosen([1], subscriber="tests.nobody"),
+        lambda: replay_between(now, now, subscriber="tests.nobody"),
+    ):
+        with pytest.raises(NotFound, match="tests.nobody"):
+            again()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import timedelta
+from io import StringIO
 from threading import Thread, local
 from unittest.mock import patch
 
@@ -149,6 +150,33 @@ def test_an_event_no_queue_is_bound_for_is_noticed_and_can_be_sent_again(relay, 
     assert value(events_unroutable, "sales.territories") == lost + 1
     [message] = relay.take("leads")
     assert json.loads(message.body)["payload"]["territory_id"] == str(about.territory_id)
+
+
+def test_events_are_sent_again_by_name_span_or_id(relay, system, db):
+    before = timezone.now() - timedelta(minutes=1)
+    tell(system, created(score=1), TerritoryUpdated(territory_id=new_id(), changed=("rules",)))
+    deliver("relay")
+    event = BusinessEvent.objects.get(name="lead.created")
+
+    def again(*arguments):
+        said = StringIO()
+        call_command("relay", *arguments, stdout=said)
+        count = waiting().count()
+        assert said.getvalue() == f"{count} events will be sent again.\n"
+        waiting().delete()
+        return count
+
+    since = f"--again-since={before.isoformat()}"
+    assert again(since) == 2
+    assert again(since, "--event=lead.created") == 1
+    assert again(since, "--topic=sales.territories") == 1
+    assert again(since, f"--until={before.isoformat()}") == 0
+    assert again(f"--again={event.event_id}") == 1
+    assert again(f"--again={new_id()}") == 0
+    with pytest.raises(CommandError, match="No such event leaves"):
+        call_command("relay", since, "--event=user.signed_in")
+    with pytest.raises(CommandError, match="A moment is written like"):
+        call_command("relay", "--again-since=2026-01-31")
 
 
 def test_a_broker_that_is_away_costs_no_attempt_and_nothing_is_lost(relay, system, db):

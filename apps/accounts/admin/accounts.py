@@ -29,7 +29,7 @@ from apps.accounts.services.contacts import add_contact
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
 from apps.core.admin.inlines import ReadOnlyInline
-from apps.core.admin.lists import BinFilter, CreatedFilter
+from apps.core.admin.lists import BinFilter, DaysFilter
 from apps.core.admin.operations import Operation, OperationForm, choice, picker, text
 from apps.core.admin.start_page import tells_of
 from apps.territories.admin import AssignmentsInline
@@ -109,7 +109,7 @@ class AccountAdmin(ActorAdmin):
     list_filter = (
         ("territory", AutocompleteSelectFilter),
         ("owner", AutocompleteSelectFilter),
-        ("created_at", CreatedFilter),
+        ("created_at", DaysFilter),
         BinFilter,
     )
     sortable_by = ("title", "opened")

@@ -16,7 +16,7 @@ from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
 from apps.core.admin.changes import NOBODY, values_of_each
-from apps.core.admin.lists import ChoiceOf, CreatedFilter, IndexedChangeList
+from apps.core.admin.lists import ChoiceOf, DaysFilter, IndexedChangeList
 from apps.core.admin.system import as_id
 from apps.core.admin.visitors import actor_of
 from apps.core.history import about, changes_visible_to, everything_audited
@@ -46,7 +46,7 @@ class ChangeAdmin(ActorAdmin):
     ordering = ("-sequence",)
     list_display = ("sequence", "what", "record", "changed", "who", "came_through", "happened")
     list_display_links = ("sequence", "what")
-    list_filter = (KindFilter, ("changed_at", CreatedFilter))
+    list_filter = (KindFilter, ("changed_at", DaysFilter))
     search_fields = ("row_id",)
     search_help_text = "The id of a record, or the id or e-mail address of a person"
     sortable_by = ()
@@ -183,7 +183,7 @@ class AccessAdmin(ActorAdmin):
     ordering = ("-sequence",)
     list_display = ("sequence", "what", "how", "count", "who", "came_through", "happened")
     list_display_links = ("sequence", "what")
-    list_filter = (PersonalKindFilter, ReadingFilter, DoorFilter, ("read_at", CreatedFilter))
+    list_filter = (PersonalKindFilter, ReadingFilter, DoorFilter, ("read_at", DaysFilter))
     search_fields = ("actor_id",)
     search_help_text = "The id of a record or request, or the id or e-mail address of a person"
     sortable_by = ()

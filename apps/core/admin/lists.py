@@ -84,11 +84,11 @@ def matching(rows: QuerySet, text: str) -> QuerySet:
     return rows.filter(pk__in=found.order_by().values("pk")[:FOUND_AT_MOST])
 
 
-class CreatedFilter(RangeDateFilter):
-    """Narrows a list to rows made between two days, both included, where the reader is."""
+class DaysFilter(RangeDateFilter):
+    """Narrows a list to rows of a moment between two days, both included, where the reader is."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        """The rows made on these days."""
+        """The rows of these days."""
         first = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_from") or "")
         last = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_to") or "")
         if first:

@@ -27,12 +27,14 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
-from apps.core.admin.lists import ChoiceOf
-from apps.core.admin.operations import Operation
+from apps.core.admin.lists import ChoiceOf, DaysFilter
+from apps.core.admin.operations import Operation, OperationForm, choice
 from apps.core.admin.visitors import actor_of, may
+from apps.core.bulk import RowResult
+from apps.core.errors import RuleBroken
 from apps.core.events import all_kinds
 from apps.core.jobs import cancel_job
-from apps.core.journal import replay, subscribers
+from apps.core.journal import replay, replay_chosen, subscribers
 from apps.core.models import BusinessEvent, EventDelivery, Job
 from apps.core.permissions import MANAGE_SYSTEM, VIEW_SYSTEM, require
 
@@ -66,16 +68,47 @@ class EventNameFilter(ChoiceOf):
         return [(one.name, one.name) for one in all_kinds()]
 
 
+class SubscriberForm(OperationForm):
+    """Who is to hear of it."""
+
+    subscriber = choice("Subscriber")
+
+    def prepare(self) -> None:
+        """Everybody who listens; to one event, those who listen to it."""
+        listening: Any = self.fields["subscriber"]
+        listening.choices = [
+            (one.name, one.name)
+            for one in subscribers()
+            if self.row is None or self.row.name in one.event_names
+        ]
+
+
+def tell_again(*, ids: Sequence[Any], subscriber: str, actor: Actor) -> list[RowResult]:
+    """Let a subscriber hear events again, of those it listens to. Raises NotAllowed, NotFound."""
+    require(actor, MANAGE_SYSTEM)
+    heard = replay_chosen(ids, subscriber=subscriber)
+    refusal = RuleBroken(f"{subscriber} does not listen to it.", reason="event_not_heard")
+    return [RowResult(one, None if one in heard else refusal) for one in ids]
+
+
+def tell_one_again(*, sequence: int, subscriber: str, actor: Actor) -> None:
+    """Let a subscriber hear an event again. Raises NotAllowed, NotFound, RuleBroken."""
+    (result,) = tell_again(ids=[sequence], subscriber=subscriber, actor=actor)
+    if result.refusal:
+        raise result.refusal
+
+
 @admin.register(BusinessEvent)
 class JournalAdmin(ActorAdmin):
     """What happened, in order. Nobody changes it."""
 
     read = VIEW_SYSTEM
+    subject = "sequence"
     shows_happenings = False
     ordering = ("-sequence",)
     list_display = ("sequence", "event", "record", "who", "came_through", "happened")
     list_display_links = ("sequence", "event")
-    list_filter = (EventNameFilter,)
+    list_filter = (EventNameFilter, ("occurred_at", DaysFilter))
     search_fields = ("aggregate_id",)
     search_help_text = "The id of a record or event, or the name of an event"
     exact_search = (("aggregate_id", as_id),)
@@ -95,6 +128,19 @@ class JournalAdmin(ActorAdmin):
         "payload",
     )
     readonly_fields = fields
+    operations = (
+        Operation(
+            name="tell",
+            label="Tell again",
+            permission=MANAGE_SYSTEM,
+            one=tell_one_again,
+            many=tell_again,
+            form=SubscriberForm,
+            in_bulk=True,
+            sentence="The subscriber hears it once more. What it did the first time stays done.",
+            icon="replay",
+        ),
+    )
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str

@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
+from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 
+from apps.core.errors import NotFound
 from apps.core.events import all_kinds, kind_named
-from apps.core.journal import Recorded, replay_since, seconds_behind
-from apps.core.models import EventDelivery
+from apps.core.journal import Recorded, replay_between, replay_chosen, seconds_behind
+from apps.core.models import BusinessEvent, EventDelivery
 from apps.integrations.metrics import (
     events_relayed,
     events_unroutable,
@@ -53,13 +56,32 @@ def _by_topic(happened: Sequence[Recorded]) -> Counter[str]:
     return Counter(kind_named(one.name).topic for one in happened)
 
 
-def send_again(*, since: datetime, topics: Collection[str] = ()) -> int:
-    """Let the relay hand on anew what happened since a moment; returns how many events that is.
+def send_again(
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    topics: Collection[str] = (),
+    names: Collection[str] = (),
+) -> int:
+    """Let the relay hand on anew what happened in a span of time, until now if it has no end.
 
-    Receivers know by `event_id` what they have already.
+    With topics or names only such events; returns how many. Receivers know by `event_id` what they
+    have already. Raises NotFound.
     """
-    names = [one.name for one in leaving(all_kinds()) if not topics or one.topic in topics]
-    return replay_since(since, names=names, subscriber=RELAY)
+    meant = {
+        one.name
+        for one in leaving(all_kinds())
+        if (not topics or one.topic in topics) and (not names or one.name in names)
+    }
+    if not meant:
+        raise NotFound("No such event leaves the platform.", reason="event_not_found")
+    return replay_between(since, until or timezone.now(), names=meant, subscriber=RELAY)
+
+
+def send_chosen_again(event_ids: Collection[UUID]) -> int:
+    """Let the relay hand on these events anew; returns how many there are. Raises NotFound."""
+    chosen = BusinessEvent.objects.filter(event_id__in=event_ids)
+    return len(replay_chosen(chosen.values_list("sequence", flat=True), subscriber=RELAY))
 
 
 def measure() -> None:

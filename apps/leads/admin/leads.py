@@ -18,7 +18,7 @@ from unfold.enums import ActionVariant
 from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
-from apps.core.admin.lists import BinFilter, ChoiceOf, CreatedFilter
+from apps.core.admin.lists import BinFilter, ChoiceOf, DaysFilter
 from apps.core.admin.operations import (
     Operation,
     OperationForm,
@@ -168,7 +168,7 @@ class LeadAdmin(ActorAdmin):
         WhoseFilter,
         ("territory", AutocompleteSelectFilter),
         ("owner", AutocompleteSelectFilter),
-        ("created_at", CreatedFilter),
+        ("created_at", DaysFilter),
         BinFilter,
     )
     sortable_by = ("score_bar", "captured")

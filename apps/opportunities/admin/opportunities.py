@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
-from apps.core.admin.lists import BinFilter, ChoiceOf, CreatedFilter
+from apps.core.admin.lists import BinFilter, ChoiceOf, DaysFilter
 from apps.core.admin.operations import Operation, OperationForm, choice, picker, text
 from apps.core.admin.service_forms import ServiceForm
 from apps.core.admin.visitors import actor_of
@@ -210,7 +210,7 @@ class OpportunityAdmin(ActorAdmin):
         WhoseFilter,
         ("territory", AutocompleteSelectFilter),
         ("owner", AutocompleteSelectFilter),
-        ("created_at", CreatedFilter),
+        ("created_at", DaysFilter),
         BinFilter,
     )
     sortable_by = ("amount_line",)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from argparse import ArgumentTypeError
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections, connection
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_naive
 
 from apps.core.journal import NotNow, deliver
 from apps.core.poke import poke
@@ -17,6 +21,14 @@ log = logging.getLogger(__name__)
 
 
 LONGEST_PAUSE_SECONDS = 5.0
+
+
+def moment(text: str) -> datetime:
+    """A moment on a command line. Raises ArgumentTypeError."""
+    found = parse_datetime(text)
+    if found is None or is_naive(found):
+        raise ArgumentTypeError("A moment is written like 2026-01-31T08:00:00Z.")
+    return found
 
 
 class Command(BaseCommand):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive
 
+from apps.core.errors import NotFound
 from apps.core.management.commands.deliver_events import Command as DeliverEvents
-from apps.integrations.services.relay import measure, send_again, the_bus
+from apps.core.management.commands.deliver_events import moment
+from apps.integrations.services.relay import measure, send_again, send_chosen_again, the_bus
 
 MEASURE_EVERY_SECONDS = 15.0
 
@@ -26,27 +27,41 @@ class Command(DeliverEvents):
         parser.add_argument(
             "--again-since",
             metavar="MOMENT",
+            type=moment,
             help="only plan what happened since 2026-01-31T08:00:00Z to be sent again",
         )
+        parser.add_argument("--until", metavar="MOMENT", type=moment, help="and before this")
         parser.add_argument("--topic", action="append", default=[], help="and of this topic")
+        parser.add_argument("--event", action="append", default=[], help="and of this name")
+        parser.add_argument(
+            "--again", action="append", metavar="ID", type=UUID, help="or only plan this event"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.AMQP_URL:
             raise CommandError("AMQP_URL names no broker.")
-        if options["again_since"]:
-            self.plan_again(options["again_since"], options["topic"])
+        if options["again_since"] or options["again"]:
+            self.plan_again(options)
             return
         try:
             super().handle(*args, **options)
         finally:
             the_bus().close()
 
-    def plan_again(self, moment: str, topics: list[str]) -> None:
+    def plan_again(self, options: dict[str, Any]) -> None:
         """Say how many events will be sent again."""
-        since = parse_datetime(moment)
-        if since is None or is_naive(since):
-            raise CommandError("A moment is written like 2026-01-31T08:00:00Z.")
-        count = send_again(since=since, topics=topics)
+        try:
+            if options["again"]:
+                count = send_chosen_again(options["again"])
+            else:
+                count = send_again(
+                    since=options["again_since"],
+                    until=options["until"],
+                    topics=options["topic"],
+                    names=options["event"],
+                )
+        except NotFound as refused:
+            raise CommandError(str(refused)) from refused
         self.stdout.write(f"{count} events will be sent again.")
 
     def work(self) -> int:

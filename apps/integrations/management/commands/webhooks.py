@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive
 
 from apps.core.actors import system_actor
 from apps.core.management.commands.deliver_events import Command as DeliverEvents
+from apps.core.management.commands.deliver_events import moment
 from apps.integrations.services.deliveries import replay_to_webhook
 from apps.integrations.services.sender import Sender
 
@@ -25,6 +25,7 @@ class Command(DeliverEvents):
         parser.add_argument(
             "--again-since",
             metavar="MOMENT",
+            type=moment,
             help="only plan what happened since 2026-01-31T08:00:00Z to be sent again",
         )
         parser.add_argument("--type", action="append", default=[], help="and of this event")
@@ -39,13 +40,10 @@ class Command(DeliverEvents):
         finally:
             self.sender.stop()
 
-    def plan_again(self, target_id: UUID | None, moment: str, types: list[str]) -> None:
+    def plan_again(self, target_id: UUID | None, since: datetime, types: list[str]) -> None:
         """Say how many events will be sent again."""
-        since = parse_datetime(moment)
         if target_id is None:
             raise CommandError("--target says to whom.")
-        if since is None or is_naive(since):
-            raise CommandError("A moment is written like 2026-01-31T08:00:00Z.")
         count = replay_to_webhook(
             target_id=target_id, since=since, event_types=types, actor=system_actor(door="command")
         )
