@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,18 +104,14 @@ class RabbitMQ:
 
     def take(self, queue: str, patience: float = 1.0) -> list[Any]:
         """Every message of a queue, in its order; they are gone from it."""
-        taken = []
+        taken: list[Any] = []
         with Connection(self.url) as connection:
             channel = connection.default_channel
-            silent_since = time.monotonic()
-            while time.monotonic() - silent_since < patience:
-                message = channel.basic_get(queue, no_ack=True)
-                if message is None:
-                    time.sleep(0.05)
-                    continue
-                taken.append(channel.message_to_python(message))
-                silent_since = time.monotonic()
-        return taken
+            channel.basic_consume(queue, no_ack=True, callback=taken.append)
+            with suppress(TimeoutError):
+                while True:
+                    connection.drain_events(timeout=patience)
+            return [channel.message_to_python(message) for message in taken]
 
     def forget(self, queues: Sequence[str]) -> None:
         with Connection(self.url) as connection:
