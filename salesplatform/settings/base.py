@@ -213,8 +213,15 @@ CELERY_BEAT_SCHEDULE = {
 # --- Events for others ------------------------------------------------------------------------
 # RabbitMQ to which `manage.py relay` hands events on; without it they stay here.
 AMQP_URL = env("AMQP_URL", default="")
-# Queues it makes for those who do not bind their own: {"billing": ["sales.opportunities.#"]}.
-AMQP_QUEUES: dict[str, list[str]] = env.json("AMQP_QUEUES", default={})
+# Queues it makes for those who do not bind their own, each with what it is bound to.
+AMQP_QUEUES: dict[str, list[str]] = env.json(
+    "AMQP_QUEUES",
+    default={
+        "billing": ["partners.billing.#", "sales.contracts.#"],
+        "operations": ["partners.operations.#"],
+        "finance": ["sales.forecasts.forecast.updated", "sales.commissions.#"],
+    },
+)
 # Hosts to which webhooks may be sent by http and though they are not of the public internet.
 WEBHOOK_LOCAL_HOSTS: list[str] = env.list("WEBHOOK_LOCAL_HOSTS", default=[])
 

@@ -16,6 +16,7 @@ from apps.forecasts.events import ForecastUpdated, StageShare
 from apps.integrations.rules.messages import leaving, message_of
 from apps.integrations.services.description import describe
 from apps.integrations.services.messages import message_kinds
+from apps.integrations.services.telling import TELLINGS
 from apps.leads.events import LeadUpdated
 
 NOW = datetime(2026, 2, 11, 8, tzinfo=UTC)
@@ -63,7 +64,7 @@ def test_what_is_sent_is_as_described(name, happened):
 
 def test_every_event_that_leaves_is_described_and_no_other():
     document = describe()
-    leave = [kind.name for kind in leaving(all_kinds())]
+    leave = [kind.name for kind in leaving(all_kinds())] + [one.name for one in TELLINGS]
     come = [f"inbound.{kind.name}" for kind in message_kinds()]
     assert list(document["components"]["messages"]) == leave + come
     told, heard = set(), set()

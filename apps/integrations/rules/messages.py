@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -16,6 +17,8 @@ from apps.core.events import EventKind, kind_named
 from apps.core.journal import Recorded
 
 SOURCE = "sales-system"
+# Of what partners are told.
+VERSION = "1.0"
 # How the platform itself is run: who signed in, which job began, what came in, where events go.
 # Nobody outside hears of that.
 KEPT_INSIDE = frozenset({"sales.inbox", "sales.jobs", "sales.users", "sales.webhooks"})
@@ -34,6 +37,11 @@ class Message:
     headers: dict[str, Any]
     body: bytes
 
+    @property
+    def topic(self) -> str:
+        """What its kind of messages is counted under."""
+        return self.routing_key.removesuffix(f".{self.name}")
+
 
 def leaving(kinds: Iterable[EventKind]) -> tuple[EventKind, ...]:
     """The events of which others hear."""
@@ -48,25 +56,51 @@ def routing_key(kind: EventKind) -> str:
 def message_of(recorded: Recorded) -> Message:
     """A recorded event as others get it."""
     kind = kind_named(recorded.name)
-    return Message(
-        event_id=str(recorded.event_id),
+    return _message(
+        recorded,
+        event_id=recorded.event_id,
         name=kind.name,
-        routing_key=routing_key(kind),
+        key=routing_key(kind),
+        version=kind.version,
+        payload=recorded.event,
+    )
+
+
+def message_to(channel: str, name: str, recorded: Recorded, payload: object) -> Message:
+    """What one partner is told of a recorded event; sent again, it bears the same id."""
+    return _message(
+        recorded,
+        event_id=uuid5(recorded.event_id, name),
+        name=name,
+        key=f"{channel}.{name}",
+        version=VERSION,
+        payload=payload,
+    )
+
+
+def _message(
+    recorded: Recorded, *, event_id: UUID, name: str, key: str, version: str, payload: object
+) -> Message:
+    about = kind_named(recorded.name).about
+    return Message(
+        event_id=str(event_id),
+        name=name,
+        routing_key=key,
         correlation_id=recorded.correlation_id,
         headers={
             "sequence": recorded.sequence,
-            "aggregate_id": str(getattr(recorded.event, kind.about)),
+            "aggregate_id": str(getattr(recorded.event, about)),
         },
         body=_encoder.encode(
             {
-                "event_id": recorded.event_id,
-                "event_type": kind.name,
+                "event_id": event_id,
+                "event_type": name,
                 "timestamp": recorded.occurred_at,
                 "source": SOURCE,
-                "version": kind.version,
+                "version": version,
                 "correlation_id": recorded.correlation_id,
                 "user_id": recorded.actor_id,
-                "payload": recorded.event,
+                "payload": payload,
             }
         ),
     )

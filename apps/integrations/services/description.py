@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from apps.core.events import EventKind, all_kinds
 from apps.integrations.models import Partner
-from apps.integrations.rules.messages import SOURCE, leaving, routing_key
+from apps.integrations.rules.messages import SOURCE, VERSION, leaving
 from apps.integrations.services.bus import EVENTS
 from apps.integrations.services.messages import Envelope, MessageKind, message_kinds
 from apps.integrations.services.queues import INBOUND
+from apps.integrations.services.telling import TELLINGS, Telling
 
 HEADERS = {
     "type": "object",
@@ -31,18 +33,38 @@ HEADERS = {
 }
 
 
+@dataclass(frozen=True)
+class _Leaving:
+    """A message on its way out: an event for everybody, or what one partner is told."""
+
+    name: str
+    topic: str
+    version: str
+    payload: type
+
+    @classmethod
+    def of(cls, kind: EventKind) -> _Leaving:
+        return cls(kind.name, kind.topic, kind.version, kind.event_class)
+
+    @classmethod
+    def to_one(cls, telling: Telling) -> _Leaving:
+        return cls(telling.name, telling.channel, VERSION, telling.payload)
+
+
 def describe() -> dict[str, Any]:
     """The AsyncAPI document of everything others can listen to, and of what partners can send."""
     kinds, heard = leaving(all_kinds()), message_kinds()
     described, schemas = msgspec.json.schema_components(
         [
             *(kind.event_class for kind in kinds),
+            *(one.payload for one in TELLINGS),
             *(Envelope[kind.payload] for kind in heard),  # type: ignore[name-defined]
         ],
         ref_template="#/components/schemas/{name}",
     )
-    payloads, envelopes = described[: len(kinds)], described[len(kinds) :]
-    topics = sorted({kind.topic for kind in kinds})
+    leave = [*(_Leaving.of(kind) for kind in kinds), *map(_Leaving.to_one, TELLINGS)]
+    payloads, envelopes = described[: len(leave)], described[len(leave) :]
+    topics = sorted({one.topic for one in leave})
     senders = [one for one in Partner.Kind.values if any(one in kind.by for kind in heard)]
     return {
         "asyncapi": "3.0.0",
@@ -53,8 +75,7 @@ def describe() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {
-            topic: _channel(topic, [kind for kind in kinds if kind.topic == topic])
-            for topic in topics
+            topic: _channel(topic, [one for one in leave if one.topic == topic]) for topic in topics
         }
         | {
             f"inbound.{sender}": _inbox(sender, [kind for kind in heard if sender in kind.by])
@@ -73,8 +94,8 @@ def describe() -> dict[str, Any]:
         },
         "components": {
             "messages": {
-                kind.name: _message(kind, payload)
-                for kind, payload in zip(kinds, payloads, strict=True)
+                one.name: _message(one, payload)
+                for one, payload in zip(leave, payloads, strict=True)
             }
             | {
                 f"inbound.{kind.name}": _heard(kind, envelope)
@@ -96,12 +117,12 @@ def _with_numbers(schema: Any) -> Any:
     return schema
 
 
-def _channel(topic: str, kinds: list[EventKind]) -> dict[str, Any]:
+def _channel(topic: str, messages: list[_Leaving]) -> dict[str, Any]:
     return {
         "address": f"{topic}.{{event}}",
         "description": f"Bind a queue to the exchange `{EVENTS.name}` with `{topic}.#`.",
-        "parameters": {"event": {"enum": [kind.name for kind in kinds]}},
-        "messages": {kind.name: {"$ref": f"#/components/messages/{kind.name}"} for kind in kinds},
+        "parameters": {"event": {"enum": [one.name for one in messages]}},
+        "messages": {one.name: {"$ref": f"#/components/messages/{one.name}"} for one in messages},
         "bindings": {
             "amqp": {
                 "is": "routingKey",
@@ -111,23 +132,23 @@ def _channel(topic: str, kinds: list[EventKind]) -> dict[str, Any]:
     }
 
 
-def _message(kind: EventKind, payload: dict[str, Any]) -> dict[str, Any]:
+def _message(one: _Leaving, payload: dict[str, Any]) -> dict[str, Any]:
     text = {"type": "string"}
     identity = {"type": "string", "format": "uuid"}
     envelope = {
         "event_id": identity,
-        "event_type": {"const": kind.name},
+        "event_type": {"const": one.name},
         "timestamp": {"type": "string", "format": "date-time"},
         "source": {"const": SOURCE},
-        "version": {"const": kind.version},
+        "version": {"const": one.version},
         "correlation_id": text,
         "user_id": identity,
         "payload": payload,
     }
     return {
-        "name": kind.name,
-        "summary": (inspect.getdoc(kind.event_class) or "").splitlines()[0],
-        "description": f"Routing key `{routing_key(kind)}`.",
+        "name": one.name,
+        "summary": (inspect.getdoc(one.payload) or "").splitlines()[0],
+        "description": f"Routing key `{one.topic}.{one.name}`.",
         "headers": HEADERS,
         "payload": {"type": "object", "required": list(envelope), "properties": envelope},
     }

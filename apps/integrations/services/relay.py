@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from apps.core.errors import NotFound
-from apps.core.events import all_kinds, kind_named
+from apps.core.events import all_kinds
 from apps.core.journal import Recorded, replay_between, replay_chosen, seconds_behind
 from apps.core.models import BusinessEvent, EventDelivery
 from apps.integrations.metrics import (
@@ -24,6 +24,7 @@ from apps.integrations.metrics import (
 )
 from apps.integrations.rules.messages import leaving, message_of
 from apps.integrations.services.bus import Bus
+from apps.integrations.services.telling import told_of
 
 log = logging.getLogger(__name__)
 
@@ -38,22 +39,19 @@ def the_bus() -> Bus:
 
 
 def hand_on(happened: Sequence[Recorded]) -> None:
-    """Publish events in their order. Raises NotNow.
+    """Publish events in their order, and what single partners are told of them. Raises NotNow.
 
-    An event no queue is bound for is noticed and done with: nobody asked for it, and it can be
+    A message no queue is bound for is noticed and done with: nobody asked for it, and it can be
     sent again from the journal.
     """
-    unroutable = the_bus().publish([message_of(one) for one in happened])
-    astray = [one for one in happened if str(one.event_id) in unroutable]
-    for topic, count in _by_topic(happened).items():
+    messages = [*map(message_of, happened), *told_of(happened)]
+    unroutable = the_bus().publish(messages)
+    astray = [one for one in messages if one.event_id in unroutable]
+    for topic, count in Counter(one.topic for one in messages).items():
         events_relayed.labels(topic).inc(count)
-    for topic, count in _by_topic(astray).items():
+    for topic, count in Counter(one.topic for one in astray).items():
         events_unroutable.labels(topic).inc(count)
         log.warning("no queue is bound for %s events of %s", count, topic)
-
-
-def _by_topic(happened: Sequence[Recorded]) -> Counter[str]:
-    return Counter(kind_named(one.name).topic for one in happened)
 
 
 def send_again(

@@ -1,0 +1,192 @@
+"""What single partners are told: messages made of an event as it leaves, each for one of them.
+
+    partners.billing       opportunity.closed_won
+    partners.operations    onboarding.trigger
+
+They name people, which events never do: owners and contacts are looked up when a message is made,
+so that of somebody who was erased nothing is told, however often it is sent again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from apps.accounts.models import Contact
+from apps.core.accesses import Reading, note_access
+from apps.core.actors import system_actor
+from apps.core.journal import Recorded
+from apps.integrations.rules.messages import Message, message_to
+from apps.opportunities.events import OpportunityWon, ScheduledPayment
+from apps.users.models import User
+
+
+@dataclass(frozen=True, kw_only=True)
+class BilledProduct:
+    """A product that was sold. `discount` is a share: 0.1 takes a tenth off."""
+
+    product_id: str
+    quantity: int
+    unit_price: Decimal
+    discount: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class DealOwner:
+    """Who sold it."""
+
+    user_id: UUID
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DealClosedWon:
+    """A deal was won, for billing (sales-system-integrations, Billing System).
+
+    Currency and schedule of payments stand beside what the source has.
+    """
+
+    opportunity_id: UUID
+    account_id: UUID
+    amount: Decimal
+    currency: str
+    contract_term: int | None
+    start_date: date | None
+    payment_terms: str
+    billing_frequency: str
+    payment_schedule: tuple[ScheduledPayment, ...]
+    products: tuple[BilledProduct, ...]
+    owner: DealOwner
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvidedProduct:
+    """A product to provide, and how."""
+
+    product_id: str
+    product_name: str
+    quantity: int
+    configuration: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactPerson:
+    """Whom to talk to at the customer's."""
+
+    type: str
+    name: str
+    email: str
+    phone: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnboardingTrigger:
+    """A customer is to be set up, for operations (sales-system-integrations, Operations System)."""
+
+    opportunity_id: UUID
+    account_id: UUID
+    account_name: str
+    contract_start_date: date | None
+    products: tuple[ProvidedProduct, ...]
+    contacts: tuple[ContactPerson, ...]
+    special_requirements: str
+    priority: str
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A message for one partner, and the channel it comes by."""
+
+    name: str
+    channel: str
+    payload: type
+
+
+CLOSED_WON = Telling("opportunity.closed_won", "partners.billing", DealClosedWon)
+ONBOARDING = Telling("onboarding.trigger", "partners.operations", OnboardingTrigger)
+TELLINGS = (CLOSED_WON, ONBOARDING)
+
+
+def told_of(happened: Sequence[Recorded]) -> list[Message]:
+    """What partners are told of recorded events, in their order."""
+    won = [one for one in happened if isinstance(one.event, OpportunityWon)]
+    if not won:
+        return []
+    owners = User.objects.in_bulk({one.event.owner_id for one in won})
+    contacts = _contacts_of({one.event.account_id for one in won})
+    return [
+        message_to(telling.channel, telling.name, one, payload)
+        for one in won
+        for telling, payload in (
+            (CLOSED_WON, _closed_won(one.event, owners[one.event.owner_id])),
+            (ONBOARDING, _onboarding(one.event, contacts[one.event.account_id])),
+        )
+    ]
+
+
+def _closed_won(won: OpportunityWon, owner: User) -> DealClosedWon:
+    return DealClosedWon(
+        opportunity_id=won.opportunity_id,
+        account_id=won.account_id,
+        amount=won.amount,
+        currency=won.currency,
+        contract_term=won.contract_term,
+        start_date=won.start_date,
+        payment_terms=won.payment_terms,
+        billing_frequency=won.billing_frequency,
+        payment_schedule=won.payment_schedule,
+        products=tuple(
+            BilledProduct(
+                product_id=line.product_code,
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                discount=line.discount,
+            )
+            for line in won.lines
+        ),
+        owner=DealOwner(user_id=owner.pk, name=owner.name, email=owner.email),
+    )
+
+
+def _onboarding(won: OpportunityWon, contacts: Sequence[Contact]) -> OnboardingTrigger:
+    return OnboardingTrigger(
+        opportunity_id=won.opportunity_id,
+        account_id=won.account_id,
+        account_name=won.account_name,
+        contract_start_date=won.start_date,
+        products=tuple(
+            ProvidedProduct(
+                product_id=line.product_code,
+                product_name=line.product_name,
+                quantity=line.quantity,
+                configuration=line.configuration,
+            )
+            for line in won.lines
+        ),
+        contacts=tuple(
+            ContactPerson(type=one.type, name=one.name, email=one.email, phone=one.phone)
+            for one in contacts
+        ),
+        special_requirements=won.special_requirements,
+        priority=won.priority,
+    )
+
+
+def _contacts_of(account_ids: Collection[UUID]) -> Mapping[UUID, Sequence[Contact]]:
+    """Whom to talk to at accounts, longest known first, without those who were erased."""
+    found = list(
+        Contact.objects.filter(account_id__any=list(account_ids), data_key__destroyed_at=None)
+        .select_related("data_key")
+        .order_by("created_at", "id")
+    )
+    note_access(system_actor(door="relay"), Contact, [one.pk for one in found], Reading.EXPORTED)
+    by_account: dict[UUID, list[Contact]] = defaultdict(list)
+    for one in found:
+        by_account[one.account_id].append(one)
+    return by_account

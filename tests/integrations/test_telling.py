@@ -1,0 +1,185 @@
+"""What partners are told of a won deal, on a real RabbitMQ: as the source has it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.conf import settings as configured
+from django.db import transaction
+from django.utils import timezone
+from jsonschema import Draft202012Validator, FormatChecker
+
+from apps.core.actors import system_actor
+from apps.core.contact_points import email_key
+from apps.core.journal import deliver, publish
+from apps.core.models import BusinessEvent
+from apps.integrations.services.description import describe
+from apps.integrations.services.relay import send_again
+from apps.opportunities.services.stages import move_opportunity
+from apps.privacy.selectors import Subject
+from apps.privacy.services.erasures import erase_person
+from tests.factories.accounts import AccountFactory, ContactFactory
+from tests.factories.catalog import ProductFactory
+from tests.factories.opportunities import make_deal
+from tests.integrations.test_description import FORECAST
+
+SCHEMAS = Path(__file__).parent / "schemas"
+QUEUES = configured.AMQP_QUEUES
+TERMS = {
+    "contract_term": 12,
+    "start_date": date(2026, 3, 1),
+    "payment_terms": "net_30",
+    "billing_frequency": "monthly",
+    "special_requirements": "Requires custom integration with Salesforce",
+    "priority": "high",
+}
+SELLER = system_actor(door="test")
+
+
+@pytest.fixture
+def queues(relay, settings):
+    """The queues that are made where nobody says otherwise."""
+    settings.AMQP_QUEUES = QUEUES
+    yield relay
+    relay.forget(list(QUEUES))
+
+
+@pytest.fixture
+def deal(rep):
+    """A deal of Acme, about to be won."""
+    account = AccountFactory(name="Acme Corp", owner=rep)
+    product = ProductFactory(code="prod_123", name="Enterprise Plan")
+    ContactFactory(
+        account=account,
+        type="primary",
+        name="John Doe",
+        email="john.doe@acme.com",
+        email_key=email_key("john.doe@acme.com"),
+        phone="+1-555-0100",
+    )
+    line = {
+        "product_id": product.pk,
+        "quantity": 100,
+        "unit_price": Decimal("100.00"),
+        "discount": Decimal("0.10"),
+        "configuration": {"data_center": "us-east-1", "features": ["sso"]},
+    }
+    return make_deal(account=account, stage="negotiation", products=[line], **TERMS)
+
+
+def win(deal):
+    move_opportunity(opportunity_id=deal.pk, stage="closed_won", actor=SELLER)
+    while deliver("relay"):
+        pass
+
+
+def taken(broker, queue, name):
+    """The messages of a name in a queue, each as the source and our description have it."""
+    bodies = [json.loads(one.body) for one in broker.take(queue)]
+    found = [one for one in bodies if one["event_type"] == name]
+    document = describe()
+    described = document["components"]["messages"][name]["payload"]
+    source = json.loads((SCHEMAS / f"{name}.json").read_text())
+    for schema in (source, {**described, "components": document["components"]}):
+        validator = Draft202012Validator(schema, format_checker=FormatChecker())
+        assert [error.message for one in found for error in validator.iter_errors(one)] == []
+    return found
+
+
+def test_billing_is_told_terms_products_and_owner(queues, deal, rep):
+    win(deal)
+    [told] = taken(queues, "billing", "opportunity.closed_won")
+    event = BusinessEvent.objects.get(name="opportunity.won")
+    assert told["payload"] == {
+        "opportunity_id": str(deal.pk),
+        "account_id": str(deal.account_id),
+        "amount": 9000.00,
+        "currency": "USD",
+        "contract_term": 12,
+        "start_date": "2026-03-01",
+        "payment_terms": "net_30",
+        "billing_frequency": "monthly",
+        "payment_schedule": [],
+        "products": [
+            {"product_id": "prod_123", "quantity": 100, "unit_price": 100.00, "discount": 0.10}
+        ],
+        "owner": {"user_id": str(rep.pk), "name": "Rex Rep", "email": rep.email},
+    }
+    assert told["event_id"] != str(event.event_id)
+    assert (told["correlation_id"], told["user_id"]) == (
+        SELLER.request_id,
+        str(SELLER.id),
+    )
+
+
+def test_operations_are_told_what_to_provide_and_whom_to_talk_to(queues, deal, read_so_far):
+    win(deal)
+    [told] = taken(queues, "operations", "onboarding.trigger")
+    assert told["payload"] == {
+        "opportunity_id": str(deal.pk),
+        "account_id": str(deal.account_id),
+        "account_name": "Acme Corp",
+        "contract_start_date": "2026-03-01",
+        "products": [
+            {
+                "product_id": "prod_123",
+                "product_name": "Enterprise Plan",
+                "quantity": 100,
+                "configuration": {"data_center": "us-east-1", "features": ["sso"]},
+            }
+        ],
+        "contacts": [
+            {
+                "type": "primary",
+                "name": "John Doe",
+                "email": "john.doe@acme.com",
+                "phone": "+1-555-0100",
+            }
+        ],
+        "special_requirements": "Requires custom integration with Salesforce",
+        "priority": "high",
+    }
+    [read] = [one for one in read_so_far() if one.kind == "contacts"]
+    assert (read.door, read.reading, read.actor_id) == ("relay", "exported", SELLER.id)
+
+
+def test_sent_again_it_bears_the_same_id_and_nobody_who_was_erased(queues, deal, admin, acting):
+    began = timezone.now() - timedelta(minutes=1)
+    win(deal)
+    [first] = taken(queues, "operations", "onboarding.trigger")
+    erase_person(subject=Subject(email="john.doe@acme.com"), reason="asked", actor=acting(admin))
+    while deliver("relay"):
+        pass
+    assert send_again(since=began, topics=["sales.opportunities"]) > 0
+    while deliver("relay"):
+        pass
+    [again] = taken(queues, "operations", "onboarding.trigger")
+    assert again["event_id"] == first["event_id"]
+    assert again["payload"] == {**first["payload"], "contacts": []}
+
+
+def test_who_listens_to_all_of_sales_hears_of_no_person(queues, deal, settings):
+    settings.AMQP_QUEUES = {**QUEUES, "leads": ["sales.#"]}
+    win(deal)
+    bodies = [one.body for one in queues.take("leads")]
+    assert any("opportunity.won" in str(one) for one in bodies)
+    assert not any("john.doe" in str(one) or "Rex Rep" in str(one) for one in bodies)
+
+
+def test_finance_is_told_a_forecast_as_it_came_out(queues, db):
+    with transaction.atomic():
+        publish(FORECAST, actor=SELLER)
+    deliver("relay")
+    [told] = taken(queues, "finance", "forecast.updated")
+    assert told["payload"]["breakdown"] == [
+        {
+            "stage": "proposal",
+            "count": 15,
+            "total_amount": 2000000.00,
+            "weighted_amount": 1800000.00,
+        }
+    ]
