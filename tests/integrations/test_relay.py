@@ -99,8 +99,10 @@ def test_relays_side_by_side_share_the_events_and_keep_their_order(relay, system
 
     heard = defaultdict(list)
     # A queue that was made a moment ago may refuse a batch, some of which then comes again.
-    arrived = {one.properties["message_id"]: one for one in reversed(relay.take("leads"))}
-    for message in reversed(arrived.values()):
+    arrived = {}
+    for message in relay.take("leads"):
+        arrived.setdefault(message.properties["message_id"], message)
+    for message in arrived.values():
         payload = json.loads(message.body)["payload"]
         heard[payload["lead_id"]].append((payload["score"], message.headers["sequence"]))
     assert set(heard) == {str(one) for one in leads}

@@ -4,8 +4,9 @@
     sales.dead   where the queues of AMQP_QUEUES put what their consumers reject, in a queue of
                  the same name
 
-A batch goes out in one breath and is waited for once: a confirmation for each message in turn costs
-five times as much.
+A batch goes out in waves, each waited for once: a confirmation for each message in turn costs five
+times as much. A wave holds one message of an aggregate at most, so that none overtakes one that the
+broker refuses.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
 
 from apps.core.journal import NotNow
-from apps.integrations.rules.messages import SOURCE, Message
+from apps.integrations.rules.messages import SOURCE, Message, in_waves
 
 log = logging.getLogger(__name__)
 
@@ -72,32 +73,36 @@ class Bus:
         Returns the ids of events no queue is bound for. Raises NotNow when the broker is away or
         can't take them; some of them may have arrived then.
         """
+        self._returned.clear()
         with self._broker_may_be_away():
             producer = self._producer or self._open()
-            self._unconfirmed.clear()
-            self._returned.clear()
-            self._refused = 0
-            for message in messages:
-                self._published += 1
-                self._unconfirmed.add(self._published)
-                producer.publish(
-                    message.body,
-                    routing_key=message.routing_key,
-                    mandatory=True,
-                    delivery_mode=PERSISTENT,
-                    content_type="application/json",
-                    content_encoding="utf-8",
-                    headers=message.headers,
-                    message_id=message.event_id,
-                    type=message.name,
-                    app_id=SOURCE,
-                    correlation_id=message.correlation_id,
-                )
-            while self._unconfirmed:
-                self._connection.drain_events(timeout=CONFIRM_SECONDS)
-            if self._refused:
-                raise NotNow(f"The broker refused {self._refused} events")
+            for wave in in_waves(messages):
+                self._send(producer, wave)
         return set(self._returned)
+
+    def _send(self, producer: Producer, messages: Sequence[Message]) -> None:
+        self._unconfirmed.clear()
+        self._refused = 0
+        for message in messages:
+            self._published += 1
+            self._unconfirmed.add(self._published)
+            producer.publish(
+                message.body,
+                routing_key=message.routing_key,
+                mandatory=True,
+                delivery_mode=PERSISTENT,
+                content_type="application/json",
+                content_encoding="utf-8",
+                headers=message.headers,
+                message_id=message.event_id,
+                type=message.name,
+                app_id=SOURCE,
+                correlation_id=message.correlation_id,
+            )
+        while self._unconfirmed:
+            self._connection.drain_events(timeout=CONFIRM_SECONDS)
+        if self._refused:
+            raise NotNow(f"The broker refused {self._refused} events")
 
     def close(self) -> None:
         """Let go of the connection; the next batch makes another."""
