@@ -25,7 +25,7 @@ from apps.core.models import BusinessEvent, EventDelivery
 from apps.integrations.metrics import events_relayed, events_unroutable, relay_seconds_behind
 from apps.integrations.rules.messages import message_of
 from apps.integrations.services.bus import EVENTS, Bus
-from apps.integrations.services.relay import RELAY, check_relay, measure, send_again
+from apps.integrations.services.relay import RELAY, check_relay, measure, send_again, the_bus
 from apps.leads.events import LeadCreated
 from apps.territories.events import TerritoryUpdated
 from apps.users.events import UserSignedIn
@@ -133,6 +133,28 @@ def _relays_at_work(count, settings):
             one.start()
         for one in threads:
             one.join()
+
+
+def test_nothing_overtakes_what_a_full_queue_refuses(relay, system, db):
+    full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    the_bus().publish([])
+    with Connection(relay.url) as broker:
+        broker.default_channel.queue_declare("full", arguments=full, auto_delete=False)
+        broker.default_channel.queue_bind("full", EVENTS.name, "sales.leads.#")
+    lead = new_id()
+    tell(system, *(created(lead, score) for score in range(4)))
+    with pytest.raises(NotNow, match="refused 1 events"):
+        deliver("relay")
+    assert scores_of(relay.take("leads")) == [0, 1]
+    assert waiting().filter(attempts=0).count() == 4
+
+    relay.forget(["full"])
+    assert deliver("relay") == 4
+    assert scores_of(relay.take("leads")) == [0, 1, 2, 3]
+
+
+def scores_of(messages):
+    return [json.loads(one.body)["payload"]["score"] for one in messages]
 
 
 def test_what_happens_inside_the_platform_stays_inside(relay, system, db):

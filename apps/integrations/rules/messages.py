@@ -6,7 +6,6 @@ aggregate it is about and a sequence that grows with every event of that aggrega
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -39,22 +38,15 @@ class Message:
     body: bytes
 
     @property
+    def aggregate_id(self) -> str:
+        """What it is about."""
+        about: str = self.headers["aggregate_id"]
+        return about
+
+    @property
     def topic(self) -> str:
         """What its kind of messages is counted under."""
         return self.routing_key.removesuffix(f".{self.name}")
-
-
-def in_waves(messages: Iterable[Message]) -> list[list[Message]]:
-    """Messages in their order, with none beside another of its aggregate."""
-    waves: list[list[Message]] = []
-    sent: Counter[str] = Counter()
-    for message in messages:
-        about = message.headers["aggregate_id"]
-        if sent[about] == len(waves):
-            waves.append([])
-        waves[sent[about]].append(message)
-        sent[about] += 1
-    return waves
 
 
 def leaving(kinds: Iterable[EventKind]) -> tuple[EventKind, ...]:

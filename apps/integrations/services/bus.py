@@ -4,9 +4,9 @@
     sales.dead   where the queues of AMQP_QUEUES put what their consumers reject, in a queue of
                  the same name
 
-A batch goes out in waves, each waited for once: a confirmation for each message in turn costs five
-times as much. A wave holds one message of an aggregate at most, so that none overtakes one that the
-broker refuses.
+A batch goes out in one breath and is waited for once: a confirmation for each message in turn costs
+five times as much. Only a second message of an aggregate waits for the first, so that it never
+overtakes one that the broker refuses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
 
 from apps.core.journal import NotNow
-from apps.integrations.rules.messages import SOURCE, Message, in_waves
+from apps.integrations.rules.messages import SOURCE, Message
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,8 @@ class Bus:
         self._queues = queues
         self._producer: Producer | None = None
         self._published = 0
-        self._unconfirmed: set[int] = set()
+        self._under_way: dict[int, str] = {}  # what each message is about, by its number
+        self._awaited: set[str] = set()
         self._refused = 0
         self._returned: set[str] = set()
 
@@ -73,36 +74,44 @@ class Bus:
         Returns the ids of events no queue is bound for. Raises NotNow when the broker is away or
         can't take them; some of them may have arrived then.
         """
-        self._returned.clear()
         with self._broker_may_be_away():
             producer = self._producer or self._open()
-            for wave in in_waves(messages):
-                self._send(producer, wave)
+            self._under_way.clear()
+            self._awaited.clear()
+            self._returned.clear()
+            self._refused = 0
+            for message in messages:
+                while message.aggregate_id in self._awaited:
+                    self._hear()
+                if self._refused:
+                    break
+                self._published += 1
+                self._under_way[self._published] = message.aggregate_id
+                self._awaited.add(message.aggregate_id)
+                self._send(producer, message)
+            while self._under_way:
+                self._hear()
+            if self._refused:
+                raise NotNow(f"The broker refused {self._refused} events")
         return set(self._returned)
 
-    def _send(self, producer: Producer, messages: Sequence[Message]) -> None:
-        self._unconfirmed.clear()
-        self._refused = 0
-        for message in messages:
-            self._published += 1
-            self._unconfirmed.add(self._published)
-            producer.publish(
-                message.body,
-                routing_key=message.routing_key,
-                mandatory=True,
-                delivery_mode=PERSISTENT,
-                content_type="application/json",
-                content_encoding="utf-8",
-                headers=message.headers,
-                message_id=message.event_id,
-                type=message.name,
-                app_id=SOURCE,
-                correlation_id=message.correlation_id,
-            )
-        while self._unconfirmed:
-            self._connection.drain_events(timeout=CONFIRM_SECONDS)
-        if self._refused:
-            raise NotNow(f"The broker refused {self._refused} events")
+    def _send(self, producer: Producer, message: Message) -> None:
+        producer.publish(
+            message.body,
+            routing_key=message.routing_key,
+            mandatory=True,
+            delivery_mode=PERSISTENT,
+            content_type="application/json",
+            content_encoding="utf-8",
+            headers=message.headers,
+            message_id=message.event_id,
+            type=message.name,
+            app_id=SOURCE,
+            correlation_id=message.correlation_id,
+        )
+
+    def _hear(self) -> None:
+        self._connection.drain_events(timeout=CONFIRM_SECONDS)
 
     def close(self) -> None:
         """Let go of the connection; the next batch makes another."""
@@ -145,15 +154,17 @@ class Bus:
         return self._producer
 
     def _confirm(self, tag: int, up_to: bool) -> None:
-        if up_to:
-            self._unconfirmed = {one for one in self._unconfirmed if one > tag}
-        else:
-            self._unconfirmed.discard(tag)
+        self._settle(tag, up_to)
 
     def _refuse(self, tag: int, up_to: bool) -> None:
-        before = len(self._unconfirmed)
-        self._confirm(tag, up_to)
-        self._refused += before - len(self._unconfirmed)
+        self._refused += self._settle(tag, up_to)
+
+    def _settle(self, tag: int, up_to: bool) -> int:
+        """The messages that are under way no longer; returns how many."""
+        settled = [one for one in self._under_way if one <= tag] if up_to else [tag]
+        for one in settled:
+            self._awaited.discard(self._under_way.pop(one))
+        return len(settled)
 
     def _give_back(self, _error: Exception, _exchange: Any, _key: str, message: Any) -> None:
         self._returned.add(message.properties["message_id"])
