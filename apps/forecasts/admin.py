@@ -24,7 +24,7 @@ from apps.core.admin.start_page import Chart, Empty, Figure, Panel, Series, kept
 from apps.core.periods import PeriodKind, organisation_day, period_containing
 from apps.forecasts.models import ForecastLine, ForecastSnapshot, ForecastSubmission
 from apps.forecasts.permissions import READ_FORECAST, SUBMIT_FORECAST
-from apps.forecasts.selectors import periods_open_at
+from apps.forecasts.selectors.nodes import periods_open_at
 from apps.forecasts.services.submissions import submit_forecast
 
 SHOWN = 8

@@ -17,7 +17,7 @@ from apps.core.rows.scope import OwnedScope
 from apps.forecasts.models import ForecastFact, ForecastSnapshot, ForecastSubmission
 from apps.forecasts.permissions import READ_FORECAST
 from apps.forecasts.rules import ForecastType
-from apps.forecasts.selectors import period_named
+from apps.forecasts.selectors.nodes import period_named
 from apps.opportunities.permissions import READ_OPPORTUNITY
 from apps.opportunities.rules import Category
 from apps.territories.fields import TERRITORY_NAMES

@@ -11,7 +11,7 @@ from apps.core.history import audited
 from apps.core.identifiers import new_id
 from apps.core.models import Job, Record
 from apps.core.money import ZERO, CurrencyField, MoneyField
-from apps.forecasts.rules import COUNTED, ForecastType, Occasion
+from apps.forecasts.rules import COUNTED, ForecastType, Occasion, Standing
 from apps.opportunities.models import Opportunity
 from apps.opportunities.rules import Category
 from apps.territories.models import Territory
@@ -20,6 +20,7 @@ from apps.users.models import User
 _SUM_DIGITS = 20
 _CURRENT = Q(is_current=True)
 _COUNTING = Q(ended_at=None)
+_PAST = Q(ended_at__isnull=False)
 _ONE_NODE = Q(user=None, territory__isnull=False) | Q(user__isnull=False, territory=None)
 
 
@@ -135,8 +136,11 @@ class ForecastFact(models.Model):
     The facts of a snapshot's line are those of its person (`owner`) or territory, category and
     currency with `counts_on` in its period, that counted when it was taken: their sums are the
     line's numbers. A deal gets a new fact only when something of it changes, so every snapshot
-    drills down to its deals for the price of the changes.
+    drills down to its deals for the price of the changes. `left_as` says what became of a deal
+    that has no fact after this one.
     """
+
+    LEFT_AS = ((Standing.LOST.value, "Lost"), (Standing.REMOVED.value, "Taken out"))
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     opportunity = models.ForeignKey(
@@ -155,6 +159,7 @@ class ForecastFact(models.Model):
     counts_on = models.DateField()
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    left_as = models.CharField(max_length=10, blank=True, choices=LEFT_AS)
 
     class Meta:
         indexes = [
@@ -172,6 +177,14 @@ class ForecastFact(models.Model):
             ),
             models.Index(
                 fields=["counts_on", "id"], name="forecast_fact_by_day", condition=_COUNTING
+            ),
+            models.Index(
+                fields=["owner", "counts_on"], name="forecast_past_by_owner", condition=_PAST
+            ),
+            models.Index(
+                fields=["territory", "counts_on"],
+                name="forecast_past_by_territory",
+                condition=_PAST,
             ),
             models.Index(fields=["opportunity", "began_at"], name="forecast_fact_of_deal"),
         ]
@@ -193,6 +206,9 @@ class ForecastFact(models.Model):
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("began_at")),
                 name="forecast_fact_direction",
+            ),
+            models.CheckConstraint(
+                condition=Q(left_as="") | Q(ended_at__isnull=False), name="forecast_fact_left"
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""What forecasts are made for and how they compare. No database, no clock."""
+"""What forecasts are made for, how they compare and why they change. No database, no clock."""
 
 from __future__ import annotations
 
@@ -65,3 +65,78 @@ def coverage(pipeline: Decimal, amount: Decimal) -> Decimal | None:
     if not amount:
         return None
     return (pipeline / amount).quantize(_COVERAGE_STEP, rounding=ROUND_HALF_UP)
+
+
+class Standing(TextChoices):
+    """Where a deal stands at a moment, as a forecast of some people or territories and a period
+    sees it."""
+
+    ABSENT = "absent", "Not there yet"
+    OPEN = "open", "Open"
+    CLOSED = "closed", "Won"
+    OPEN_ELSEWHEN = "open_elsewhen", "Open, for another period"
+    CLOSED_ELSEWHEN = "closed_elsewhen", "Won in another period"
+    ELSEWHERE = "elsewhere", "Somebody else's"
+    LOST = "lost", "Lost"
+    REMOVED = "removed", "Taken out"
+
+
+HERE = (Standing.OPEN, Standing.CLOSED)
+
+
+class Movement(TextChoices):
+    """Why deals count otherwise at a later moment, in the order in which it is told.
+
+    Taken out is what is omitted from forecasts, lies in the bin or lost its day.
+    """
+
+    NEW = "new", "New"
+    PULLED = "pulled", "Pulled in"
+    MOVED_IN = "moved_in", "Taken over"
+    REOPENED = "reopened", "Reopened"
+    RESTORED = "restored", "Put back"
+    UP = "up", "Up"
+    DOWN = "down", "Down"
+    REWEIGHTED = "reweighted", "Other probability"
+    CURRENCY = "currency", "Other currency"
+    WON = "won", "Won"
+    PUSHED = "pushed", "Pushed out"
+    MOVED_OUT = "moved_out", "Handed over"
+    REMOVED = "removed", "Taken out"
+    LOST = "lost", "Lost"
+
+
+_ARRIVALS = {
+    Standing.ABSENT: Movement.NEW,
+    Standing.OPEN_ELSEWHEN: Movement.PULLED,
+    Standing.CLOSED_ELSEWHEN: Movement.PULLED,
+    Standing.ELSEWHERE: Movement.MOVED_IN,
+    Standing.LOST: Movement.REOPENED,
+    Standing.REMOVED: Movement.RESTORED,
+}
+_DEPARTURES = {
+    Standing.ABSENT: Movement.REMOVED,
+    Standing.OPEN_ELSEWHEN: Movement.PUSHED,
+    Standing.CLOSED_ELSEWHEN: Movement.PUSHED,
+    Standing.ELSEWHERE: Movement.MOVED_OUT,
+    Standing.LOST: Movement.LOST,
+    Standing.REMOVED: Movement.REMOVED,
+}
+_OPEN = (Standing.OPEN, Standing.OPEN_ELSEWHEN)
+_WON = (Standing.CLOSED, Standing.CLOSED_ELSEWHEN)
+
+
+def movement(before: Standing, after: Standing) -> Movement | None:
+    """Why a deal counts otherwise, by where it stood and stands; None where that is the same, or
+    where it counts neither before nor after.
+
+    A deal that is won here is won, whenever it was expected, and one that is open again reopened;
+    otherwise what takes it in or out of sight comes first.
+    """
+    if before == after or not {before, after} & set(HERE):
+        return None
+    if after == Standing.CLOSED and before not in (Standing.ELSEWHERE, Standing.CLOSED_ELSEWHEN):
+        return Movement.WON
+    if before in _WON and after in _OPEN:
+        return Movement.REOPENED
+    return _DEPARTURES[after] if after not in HERE else _ARRIVALS[before]

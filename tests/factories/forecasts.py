@@ -11,7 +11,7 @@ from factory.django import DjangoModelFactory
 
 from apps.core.periods import Period, organisation_day
 from apps.forecasts.models import ForecastSubmission
-from apps.forecasts.selectors import period_named, periods_open_at
+from apps.forecasts.selectors.nodes import period_named, periods_open_at
 from tests.factories.users import UserFactory
 
 

@@ -18,7 +18,7 @@ from apps.core.periods import parse_period
 from apps.forecasts.metrics import forecast_computed_at
 from apps.forecasts.models import ForecastFact, ForecastLine, ForecastSnapshot
 from apps.forecasts.rules import Node, open_periods
-from apps.forecasts.selectors import period_named, periods_open_at
+from apps.forecasts.selectors.nodes import period_named, periods_open_at
 from apps.forecasts.services.computation import compute_forecasts
 from apps.forecasts.services.facts import WEIGHTED
 from apps.opportunities.models import Opportunity

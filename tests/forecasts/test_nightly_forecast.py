@@ -16,7 +16,7 @@ from apps.core.errors import NotAllowed
 from apps.core.jobs import run_job
 from apps.core.models import BusinessEvent, Job
 from apps.forecasts.models import ForecastLine, ForecastSnapshot, NightlyRun
-from apps.forecasts.selectors import periods_open_at
+from apps.forecasts.selectors.nodes import periods_open_at
 from apps.forecasts.services import computation
 from apps.forecasts.services.computation import request_nightly_forecast
 from apps.forecasts.tasks import compute_nightly_forecasts

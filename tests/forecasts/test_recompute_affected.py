@@ -14,7 +14,7 @@ from apps.core.models import BusinessEvent, EventDelivery
 from apps.core.periods import organisation_day
 from apps.forecasts.models import ForecastFact, ForecastSnapshot
 from apps.forecasts.rules import Node
-from apps.forecasts.selectors import period_named, periods_open_at
+from apps.forecasts.selectors.nodes import period_named, periods_open_at
 from apps.forecasts.services.computation import compute_forecasts, recompute_affected
 from apps.opportunities.services.deals import (
     change_opportunity,

@@ -18,6 +18,7 @@ from apps.core.actors import Actor, system_actor
 from apps.core.identifiers import new_id
 from apps.core.imports.requests import request_import
 from apps.forecasts.models import ForecastSubmission
+from apps.forecasts.services.computation import recompute_affected
 from apps.forecasts.services.submissions import submit_forecast
 from apps.integrations.services.inbox import take_message
 from apps.leads.services.imports import LEAD_IMPORTS
@@ -136,6 +137,7 @@ def _fill(world: World, leads: int) -> None:
     _submit(world, actor)
     _set_quota(world)
     _sell(world, rep)
+    _forecast(rep)
     _merge(world, actor, rep)
     _import(world, actor_of(world.people[Role.SALES_MANAGER]))
     _hear(world)
@@ -180,6 +182,11 @@ def _submit(world: World, actor: Actor) -> None:
     world.ids |= set(
         ForecastSubmission.objects.filter(territory=world.territory).values_list("pk", flat=True)
     )
+
+
+def _forecast(rep: User) -> None:
+    deals = Opportunity.objects.filter(owner=rep).values_list("pk", flat=True)
+    recompute_affected(opportunity_ids=deals, actor=system_actor(door="test"))
 
 
 def _set_quota(world: World) -> None:

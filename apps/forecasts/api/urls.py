@@ -2,10 +2,13 @@
 
 from django.urls import path
 
+from apps.forecasts.api.changes import ForecastChanges, ForecastChangesDeals
 from apps.forecasts.api.forecasts import ForecastCollection, PeriodDeals, PeriodForecasts
 
 urlpatterns = [
     path("forecasts", ForecastCollection.as_view()),
+    path("forecasts/changes", ForecastChanges.as_view()),
+    path("forecasts/changes/deals", ForecastChangesDeals.as_view()),
     path("forecasts/<str:period>", PeriodForecasts.as_view()),
     path("forecasts/<str:period>/deals", PeriodDeals.as_view()),
 ]

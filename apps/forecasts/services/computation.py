@@ -21,7 +21,7 @@ from apps.forecasts.metrics import forecast_computed_at
 from apps.forecasts.models import NightlyRun
 from apps.forecasts.permissions import COMPUTE_FORECAST
 from apps.forecasts.rules import Node, Occasion
-from apps.forecasts.selectors import (
+from apps.forecasts.selectors.nodes import (
     nodes_to_forecast,
     period_named,
     periods_forecast_for,

@@ -36,8 +36,12 @@ WITH candidate(id) AS ({candidates}), counted AS (
 )
 """
 _COMPARED = ("owner_id", "territory_id", "stage", "category", "currency", "amount", "probability")
+# A deal that counts nowhere any more leaves as what it became.
 _END = """
-UPDATE forecasts_forecastfact f SET ended_at = greatest(%(moment)s, f.began_at)
+UPDATE forecasts_forecastfact f SET ended_at = greatest(%(moment)s, f.began_at),
+    left_as = CASE WHEN d.opportunity_id IS NULL THEN (
+        SELECT CASE WHEN o.kind = 'lost' AND o.deleted_at IS NULL THEN 'lost' ELSE 'removed' END
+        FROM opportunities_opportunity o WHERE o.id = f.opportunity_id) ELSE '' END
 FROM candidate c LEFT JOIN counted d ON d.opportunity_id = c.id
 WHERE f.opportunity_id = c.id AND f.ended_at IS NULL AND ({of_fact}) IS DISTINCT FROM ({of_deal})
 """.format(
@@ -52,9 +56,9 @@ WEIGHTED = """
 _BEGIN = """
 INSERT INTO forecasts_forecastfact AS f
     (id, opportunity_id, owner_id, territory_id, stage, category, currency, amount, probability,
-     weighted_amount, counts_on, began_at)
+     weighted_amount, counts_on, began_at, left_as)
 SELECT uuidv7(), d.opportunity_id, d.owner_id, d.territory_id, d.stage, d.category, d.currency,
-       d.amount, d.probability, {weighted}, d.counts_on, %(moment)s
+       d.amount, d.probability, {weighted}, d.counts_on, %(moment)s, ''
 FROM counted d
 WHERE NOT EXISTS (SELECT FROM forecasts_forecastfact k
                   WHERE k.opportunity_id = d.opportunity_id AND k.ended_at IS NULL)
@@ -98,9 +102,14 @@ def note_deals(opportunity_ids: Collection[UUID], moment: datetime) -> set[Place
 
 
 def note_deals_of_days(first: date, last: date, moment: datetime) -> None:
-    """Keep the facts of all deals that count, or counted, on some days in step."""
+    """Keep the facts of all deals that count, or counted, on some days in step.
+
+    A deal that went to another day begins to count there, though it is none of these.
+    """
     parameters: dict[str, Any] = {"first": first, "last": last, "moment": moment}
     counted = _COUNTED.format(candidates=_OF_DAYS, deals=_DEALS)
     with connection.cursor() as cursor:
-        cursor.execute(f"{counted} {_END}", parameters)
+        cursor.execute(f"{counted} {_END} RETURNING f.opportunity_id", parameters)
+        parameters["ids"] = [row[0] for row in cursor.fetchall()]
+        counted = _COUNTED.format(candidates=f"{_OF_DAYS} UNION {_THESE}", deals=_DEALS)
         cursor.execute(f"{counted} {_BEGIN}", parameters)

@@ -21,7 +21,7 @@ from apps.forecasts.events import ForecastSubmitted
 from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.permissions import SUBMIT_FORECAST
 from apps.forecasts.rules import Node, coverage
-from apps.forecasts.selectors import current_pipeline, period_named
+from apps.forecasts.selectors.nodes import current_pipeline, period_named
 from apps.territories.selectors import check_active_territory
 from apps.users.models import User
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.core.actors import system_actor
 from apps.core.errors import Refusal
-from apps.forecasts.selectors import period_named
+from apps.forecasts.selectors.nodes import period_named
 from apps.forecasts.services.computation import compute_forecasts
 
 

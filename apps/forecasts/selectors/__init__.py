@@ -1,0 +1,1 @@
+"""Answers about forecasts: for whom they are made, and what changed."""
