@@ -34,7 +34,7 @@ from apps.core.bulk import RowResult
 from apps.core.errors import RuleBroken
 from apps.core.events import all_kinds
 from apps.core.jobs import cancel_job
-from apps.core.journal import replay, replay_chosen, subscribers
+from apps.core.journal import Subscriber, replay, replay_chosen, subscribers
 from apps.core.models import BusinessEvent, EventDelivery, Job
 from apps.core.permissions import MANAGE_SYSTEM, VIEW_SYSTEM, require
 
@@ -79,8 +79,16 @@ class SubscriberForm(OperationForm):
         listening.choices = [
             (one.name, one.name)
             for one in subscribers()
-            if self.row is None or self.row.name in one.event_names
+            if self.row is None or _hears(one, self.row)
         ]
+
+
+def _hears(subscriber: Subscriber, event: BusinessEvent) -> bool:
+    return event.name in subscriber.event_names
+
+
+def _is_heard(event: BusinessEvent) -> bool:
+    return any(_hears(one, event) for one in subscribers())
 
 
 def tell_again(*, ids: Sequence[Any], subscriber: str, actor: Actor) -> list[RowResult]:
@@ -136,6 +144,7 @@ class JournalAdmin(ActorAdmin):
             one=tell_one_again,
             many=tell_again,
             form=SubscriberForm,
+            offered=_is_heard,
             in_bulk=True,
             sentence="The subscriber hears it once more. What it did the first time stays done.",
             icon="replay",
