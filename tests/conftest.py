@@ -16,6 +16,7 @@ from apps.core.actors import Actor, system_actor
 from apps.core.cache import shared_cache
 from apps.core.journal import deliver
 from apps.core.models import Access, BusinessEvent
+from apps.core.rate_limits import rate_limiter
 from apps.core.rows.totals import forget_totals
 from apps.opportunities.selectors import forget_pipelines
 from apps.territories.fields import TERRITORY_NAMES
@@ -39,6 +40,7 @@ def _nothing_remembered() -> None:
         forget_tokens,
         forget_pipelines,
         forget_uses,
+        rate_limiter.forget,
     ):
         forget()
     for names in (USER_NAMES, TERRITORY_NAMES):

@@ -90,6 +90,11 @@ class RateLimiter:
         """Whether the processes count together right now."""
         return time.monotonic() >= self._quiet_until
 
+    def forget(self) -> None:
+        """Begin anew: nothing was counted here, and Valkey is taken to answer."""
+        self._quiet_until = 0.0
+        self._own.clear()
+
     def charge(
         self, principal: str, limit: RateLimit, *, cost: int = 1, is_request: bool = True
     ) -> Allowance:
