@@ -61,10 +61,10 @@ def test_an_admin_gives_a_key_and_sees_its_secret_once(office, admin):
 
 def test_a_secret_is_replaced_and_a_key_revoked(office, admin, issued):
     browser = office(admin)
-    rotate = reverse("admin:users_apikey_operation_rotate", args=[issued.key.pk])
+    rotate = reverse("admin:users_apikey_operation_rotate", args=[issued.owner.pk])
     fresh = _secret_of(browser.post(rotate, {"grace_minutes": 0}))
     assert (_works(issued.text), _works(fresh)) == (False, True)
-    browser.post(reverse("admin:users_apikey_operation_revoke", args=[issued.key.pk]))
+    browser.post(reverse("admin:users_apikey_operation_revoke", args=[issued.owner.pk]))
     assert not _works(fresh)
     answer = browser.post(rotate, {"grace_minutes": 0})
     assert b"This API key is revoked." in answer.content
@@ -88,7 +88,7 @@ def test_an_application_is_admitted_and_ended(office, admin):
 def test_how_far_a_client_sees_is_set_on_its_page(office, admin, issued, deliver_events):
     LeadFactory()
     browser = office(admin)
-    address = reverse("admin:users_user_operation_reach", args=[issued.key.user_id])
+    address = reverse("admin:users_user_operation_reach", args=[issued.owner.user_id])
 
     def seen():
         deliver_events()
@@ -116,5 +116,5 @@ def test_nobody_but_admins_gets_there(office, issued, role):
     for name in ("apikey", "application"):
         assert browser.get(reverse(f"admin:users_{name}_changelist")).status_code == 403
         assert browser.get(reverse(f"admin:users_{name}_add")).status_code == 403
-    browser.post(reverse("admin:users_apikey_operation_revoke", args=[issued.key.pk]))
+    browser.post(reverse("admin:users_apikey_operation_revoke", args=[issued.owner.pk]))
     assert ApiKey.objects.get().revoked_at is None

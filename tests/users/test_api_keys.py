@@ -81,7 +81,7 @@ def test_a_repeat_with_the_same_idempotency_key_never_shows_a_kept_secret(api, a
 
 @pytest.mark.parametrize("role", [Role.SALES_MANAGER, Role.SALES_REP, Role.READ_ONLY])
 def test_nobody_but_admins_manages_keys(api, machine, issue, role):
-    key = issue().key
+    key = issue().owner
     client = api(UserFactory(role=role))
     for method, path, body in (
         ("GET", "/api-keys", None),
@@ -127,11 +127,11 @@ def test_nobody_passes_on_rights_they_lack(machine, admin):
     with pytest.raises(ScopeTooWide):
         issue_api_key(**facts, scopes=["lead:read", "lead:write"], actor=narrow)
     assert ApiKey.objects.count() == 0
-    wide = issue_api_key(**facts, actor=actor_for(admin.pk, door="test")).key
+    wide = issue_api_key(**facts, actor=actor_for(admin.pk, door="test")).owner
     with pytest.raises(ScopeTooWide):
         rotate_api_key(api_key_id=wide.pk, actor=narrow)
     issued = issue_api_key(**facts, scopes=["lead:read"], actor=narrow)
-    rotate_api_key(api_key_id=issued.key.pk, actor=narrow)
+    rotate_api_key(api_key_id=issued.owner.pk, actor=narrow)
 
 
 def test_scopes_narrow_the_role_and_never_widen_it(issue):
@@ -173,15 +173,15 @@ def test_graphql_takes_keys_too(issue):
 def test_all_that_is_wrong_with_a_key_is_told_alike(issue, system):
     good = issue()
     revoked, expired = issue(), issue(expires_at=timezone.now() + timedelta(seconds=1))
-    revoke_api_key(api_key_id=revoked.key.pk, actor=system)
+    revoke_api_key(api_key_id=revoked.owner.pk, actor=system)
     told = set()
     with time_machine.travel(timezone.now() + timedelta(seconds=2)):
         for text in (
             "",
             ".",
             "x",
-            f"{good.key.prefix}.",
-            f"{good.key.prefix}.wrong",
+            f"{good.owner.prefix}.",
+            f"{good.owner.prefix}.wrong",
             f"key_000000000000.{good.secret}",
             good.secret,
             good.text + "x",
@@ -200,7 +200,7 @@ def test_all_that_is_wrong_with_a_key_is_told_alike(issue, system):
 
 def test_the_secret_is_compared_as_often_for_unknown_keys_as_for_wrong_ones(issue, monkeypatch):
     compared = []
-    known = issue().key.prefix
+    known = issue().owner.prefix
 
     def compare(left, right):
         compared.append(left)
@@ -216,9 +216,9 @@ def test_the_secret_is_compared_as_often_for_unknown_keys_as_for_wrong_ones(issu
 def test_the_former_secret_works_for_the_time_of_grace(issue, system):
     first = issue()
     with time_machine.travel(timezone.now(), tick=False) as clock:
-        second = rotate_api_key(api_key_id=first.key.pk, grace_minutes=10, actor=system)
+        second = rotate_api_key(api_key_id=first.owner.pk, grace_minutes=10, actor=system)
         forget_standings()
-        assert second.key.prefix == first.key.prefix
+        assert second.owner.prefix == first.owner.prefix
         assert [_with(one.text).status_code for one in (first, second)] == [200, 200]
         clock.shift(timedelta(minutes=9, seconds=59))
         assert _with(first.text).status_code == 200
@@ -228,15 +228,15 @@ def test_the_former_secret_works_for_the_time_of_grace(issue, system):
 
 def test_rotating_twice_ends_the_first_secret_at_once(issue, system):
     first = issue()
-    second = rotate_api_key(api_key_id=first.key.pk, actor=system)
-    third = rotate_api_key(api_key_id=first.key.pk, actor=system)
+    second = rotate_api_key(api_key_id=first.owner.pk, actor=system)
+    third = rotate_api_key(api_key_id=first.owner.pk, actor=system)
     forget_standings()
     assert [_with(one.text).status_code for one in (first, second, third)] == [401, 200, 200]
 
 
 def test_rotation_without_grace_ends_the_former_secret(issue, system):
     first = issue()
-    rotate_api_key(api_key_id=first.key.pk, grace_minutes=0, actor=system)
+    rotate_api_key(api_key_id=first.owner.pk, grace_minutes=0, actor=system)
     forget_standings()
     assert _with(first.text).status_code == 401
 
@@ -245,14 +245,14 @@ def test_a_revoked_key_stays_revoked(issue, system, rep, acting):
     issued = issue()
     assert _with(issued.text).status_code == 200
     with pytest.raises(NotAllowed):
-        revoke_api_key(api_key_id=issued.key.pk, actor=acting(rep))
+        revoke_api_key(api_key_id=issued.owner.pk, actor=acting(rep))
     assert _with(issued.text).status_code == 200
     for _ in range(2):
-        revoke_api_key(api_key_id=issued.key.pk, actor=system)
+        revoke_api_key(api_key_id=issued.owner.pk, actor=system)
     forget_standings()
     assert _with(issued.text).status_code == 401
     with pytest.raises(KeyRevoked):
-        rotate_api_key(api_key_id=issued.key.pk, actor=system)
+        rotate_api_key(api_key_id=issued.owner.pk, actor=system)
     assert BusinessEvent.objects.filter(name="api_key.revoked").count() == 1
 
 
@@ -271,18 +271,18 @@ def test_its_use_is_noted_once_a_minute(issue, django_assert_num_queries):
         began = timezone.now()
         for _ in range(3):
             _with(issued.text)
-        issued.key.refresh_from_db()
-        assert issued.key.last_used_at == began
+        issued.owner.refresh_from_db()
+        assert issued.owner.last_used_at == began
         clock.shift(timedelta(seconds=59))
         forget_uses()
         _with(issued.text)
-        issued.key.refresh_from_db()
-        assert issued.key.last_used_at == began
+        issued.owner.refresh_from_db()
+        assert issued.owner.last_used_at == began
         clock.shift(timedelta(seconds=2))
         forget_uses()
         _with(issued.text)
-        issued.key.refresh_from_db()
-        assert issued.key.last_used_at == began + timedelta(seconds=61)
+        issued.owner.refresh_from_db()
+        assert issued.owner.last_used_at == began + timedelta(seconds=61)
     with django_assert_num_queries(1):
         _with(issued.text, f"/api/v1/leads/{uuid4()}")
 
@@ -305,7 +305,7 @@ def test_of_rotations_at_once_the_last_two_secrets_remain(system):
 
     def attempt(_: int):
         try:
-            return rotate_api_key(api_key_id=first.key.pk, actor=system)
+            return rotate_api_key(api_key_id=first.owner.pk, actor=system)
         finally:
             connection.close()
 
@@ -326,9 +326,9 @@ def test_a_revocation_wins_against_rotations_at_once(system):
     def attempt(number: int):
         try:
             if number == 3:
-                revoke_api_key(api_key_id=first.key.pk, actor=system)
+                revoke_api_key(api_key_id=first.owner.pk, actor=system)
                 return first
-            return rotate_api_key(api_key_id=first.key.pk, actor=system)
+            return rotate_api_key(api_key_id=first.owner.pk, actor=system)
         except KeyRevoked:
             return first
         finally:

@@ -93,15 +93,15 @@ def _refusal(answer):
 
 def test_a_machine_client_gets_a_token_for_its_key(key):
     LeadFactory()
-    answer = _token(key.key.prefix, key.secret, grant_type="client_credentials")
+    answer = _token(key.owner.prefix, key.secret, grant_type="client_credentials")
     assert answer.status_code == 200
     body = answer.json()
     assert set(body) == {"access_token", "token_type", "expires_in", "scope"}
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 900)
     assert body["scope"] == "lead:read lead:write"
     claims = _claims(body["access_token"])
-    assert claims["client_id"] == key.key.prefix
-    assert claims["user_id"] == str(key.key.user_id)
+    assert claims["client_id"] == key.owner.prefix
+    assert claims["user_id"] == str(key.owner.user_id)
     assert claims["scope"] == "lead:read lead:write"
     assert _with(body["access_token"]) == 200
     assert _with(body["access_token"], "/api/v1/accounts") == 403
@@ -109,24 +109,26 @@ def test_a_machine_client_gets_a_token_for_its_key(key):
     assert (told.payload["method"], told.door, told.actor_id) == (
         "api key",
         "oauth",
-        key.key.user_id,
+        key.owner.user_id,
     )
 
 
 def test_the_secret_may_stand_in_the_form_too(key):
     form = {"client_secret": key.secret, "grant_type": "client_credentials"}
-    assert _token(key.key.prefix, **form).status_code == 200
+    assert _token(key.owner.prefix, **form).status_code == 200
 
 
 def test_a_client_may_ask_for_fewer_scopes(key):
-    answer = _token(key.key.prefix, key.secret, grant_type="client_credentials", scope="lead:read")
+    answer = _token(
+        key.owner.prefix, key.secret, grant_type="client_credentials", scope="lead:read"
+    )
     assert answer.json()["scope"] == "lead:read"
     assert _claims(answer.json()["access_token"])["scope"] == "lead:read"
 
 
 @pytest.mark.parametrize("scope", ["account:read", "lead:read account:read", "lead:fly", " "])
 def test_refuses_scopes_that_the_key_lacks(key, scope):
-    answer = _token(key.key.prefix, key.secret, grant_type="client_credentials", scope=scope)
+    answer = _token(key.owner.prefix, key.secret, grant_type="client_credentials", scope=scope)
     assert _refusal(answer) == (400, "invalid_scope")
     assert SignIn.objects.count() == 0
 
@@ -168,11 +170,11 @@ def test_refuses_headers_that_show_no_client(db, header):
 
 
 def test_revoking_the_key_ends_its_tokens(key, system):
-    token = _token(key.key.prefix, key.secret, grant_type="client_credentials").json()
-    revoke_api_key(api_key_id=key.key.pk, actor=system)
+    token = _token(key.owner.prefix, key.secret, grant_type="client_credentials").json()
+    revoke_api_key(api_key_id=key.owner.pk, actor=system)
     forget_standings()
     assert _with(token["access_token"]) == 401
-    again = _token(key.key.prefix, key.secret, grant_type="client_credentials")
+    again = _token(key.owner.prefix, key.secret, grant_type="client_credentials")
     assert _refusal(again) == (401, "invalid_client")
 
 
@@ -450,8 +452,8 @@ def test_revoking_either_token_ends_both(browser, application, which):
 
 
 def test_a_machine_client_revokes_its_token(key):
-    token = _token(key.key.prefix, key.secret, grant_type="client_credentials").json()
-    form = {"token": token["access_token"], "client_id": key.key.prefix}
+    token = _token(key.owner.prefix, key.secret, grant_type="client_credentials").json()
+    form = {"token": token["access_token"], "client_id": key.owner.prefix}
     wrong = _post("/oauth/revoke", {**form, "client_secret": "wrong"})
     assert _refusal(wrong) == (401, "invalid_client")
     forget_standings()

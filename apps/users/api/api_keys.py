@@ -89,7 +89,7 @@ class ApiKeyRevocation(Endpoint):
 
 def _shown_once(issued: IssuedKey, status: int) -> HttpResponse:
     """The answer with the secret: a ready response, which is shown and never kept."""
-    key = issued.key
+    key = issued.owner
     answer = {
         "id": key.pk,
         "prefix": key.prefix,

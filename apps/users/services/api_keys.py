@@ -39,18 +39,13 @@ _NOBODYS_DIGEST = sha256(b"").hexdigest()
 class IssuedKey:
     """A key with its secret, which nobody can show again."""
 
-    key: ApiKey
+    owner: ApiKey
     secret: str
-
-    @property
-    def owner(self) -> ApiKey:
-        """The row that the secret belongs to."""
-        return self.key
 
     @property
     def text(self) -> str:
         """What the client sends."""
-        return f"{self.key.prefix}.{self.secret}"
+        return f"{self.owner.prefix}.{self.secret}"
 
 
 @command
