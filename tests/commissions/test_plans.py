@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.db import connection
 
 from apps.commissions.models import CommissionMember, CommissionPlan
 from apps.commissions.rules import Tier
@@ -16,7 +14,7 @@ from apps.commissions.services.plans import (
     put_on_plan,
     retire_commission_plan,
 )
-from apps.core.errors import Refusal
+from tests.at_once import outcomes_at_once
 
 PLAN = {
     "name": "Inside sales",
@@ -85,21 +83,6 @@ def test_nobody_new_goes_on_a_retired_plan(api, admin, rep, outsider, plan, syst
     assert periods(rep) == [("Field sales", date(2026, 1, 1), None)]
 
 
-def _at_once(act):
-    def attempt(number):
-        try:
-            act(number)
-        except Refusal as refusal:
-            return refusal.reason
-        else:
-            return "done"
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(2) as pool:
-        return sorted(pool.map(attempt, range(2)))
-
-
 @pytest.mark.django_db(transaction=True)
 def test_of_two_plans_of_one_name_at_once_one_is_refused(system):
     tiers = [Tier(Decimal(0), Decimal(5))]
@@ -107,7 +90,7 @@ def test_of_two_plans_of_one_name_at_once_one_is_refused(system):
     def add(_):
         add_commission_plan(name="Inside sales", pays_by="month", tiers=tiers, actor=system)
 
-    assert _at_once(add) == ["done", "plan_name_taken"]
+    assert outcomes_at_once(add, range(2)) == ["done", "plan_name_taken"]
     assert CommissionPlan.objects.count() == 1
 
 
@@ -124,5 +107,5 @@ def test_of_two_plans_for_a_person_at_once_one_is_refused(rep, plan, system):
             actor=system,
         )
 
-    assert _at_once(put) == ["done", "on_plan_later"]
+    assert outcomes_at_once(put, range(2)) == ["done", "on_plan_later"]
     assert len(periods(rep)) == 1

@@ -203,6 +203,8 @@ def test_events_are_sent_again_by_name_span_or_id(relay, system, db):
     assert again(f"--again={new_id()}") == 0
     with pytest.raises(CommandError, match="No such event leaves"):
         call_command("relay", since, "--event=user.signed_in")
+    with pytest.raises(CommandError, match="--again-since says since when"):
+        call_command("relay", "--event=lead.created")
     with pytest.raises(CommandError, match="A moment is written like"):
         call_command("relay", "--again-since=2026-01-31")
 
