@@ -161,7 +161,8 @@ class Bus:
 
     def _settle(self, tag: int, up_to: bool) -> int:
         """The messages that are under way no longer; returns how many."""
-        settled = [one for one in self._under_way if one <= tag] if up_to else [tag]
+        meant = self._under_way if up_to else (tag,)
+        settled = [one for one in meant if one <= tag and one in self._under_way]
         for one in settled:
             self._awaited.discard(self._under_way.pop(one))
         return len(settled)

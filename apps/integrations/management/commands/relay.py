@@ -43,6 +43,8 @@ class Command(DeliverEvents):
         if options["again_since"] or options["again"]:
             self.plan_again(options)
             return
+        if options["until"] or options["topic"] or options["event"]:
+            raise CommandError("--again-since says since when.")
         try:
             super().handle(*args, **options)
         finally:
