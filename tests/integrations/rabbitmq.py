@@ -8,15 +8,16 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kombu import Connection
+from kombu import Connection, Producer
 
+from apps.integrations.services.queues import INBOUND
 from salesplatform.embedded.ports import LOOPBACK, free_port
 
 # Where Debian keeps what its wrapper in PATH would start as another account.
@@ -113,10 +114,34 @@ class RabbitMQ:
                     connection.drain_events(timeout=patience)
             return [channel.message_to_python(message) for message in taken]
 
+    def put(self, key: str, *bodies: bytes) -> None:
+        """Publish as partners do, under their key."""
+        with Connection(self.url) as connection:
+            producer = Producer(connection.default_channel, INBOUND)
+            for body in bodies:
+                producer.publish(body, routing_key=key, content_type="application/json")
+
+    def is_taken_from(self, queue: str) -> bool:
+        """Whether a receiver takes from it; before that, it is perhaps not bound to an exchange."""
+        with Connection(self.url) as connection:
+            try:
+                found = connection.default_channel.queue_declare(queue, passive=True)
+            except connection.channel_errors:
+                return False
+            return bool(found.consumer_count)
+
     def forget(self, queues: Sequence[str]) -> None:
         with Connection(self.url) as connection:
             for queue in queues:
                 connection.default_channel.queue_delete(queue)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Let others work until something has come true."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.1)
 
 
 def is_installed() -> bool:
