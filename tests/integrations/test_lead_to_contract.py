@@ -94,18 +94,16 @@ def test_marketing_s_lead_becomes_billing_s_contract(broker, api, system, rep, o
     assert (Lead.objects.count(), Contract.objects.count()) == (1, 1)
 
     told = taken(broker, "everything")
-    names = [one["event_type"] for one in told]
-    flow = (
-        "lead.created",
-        "lead.assigned",
-        "lead.qualified",
-        "opportunity.created",
-        "lead.converted",
-        "opportunity.won",
-        "contract.acknowledged",
-    )
-    assert sorted(flow, key=names.index) == list(flow)
-    assert names.count("opportunity.stage_changed") == 3
+    # In order within what an event is about.
+    of_lead = ["lead.created", "lead.assigned", "lead.qualified", "lead.converted"]
+    assert [name for name in names(told) if name in of_lead] == of_lead
+    of_deal = ["opportunity.created", *["opportunity.stage_changed"] * 3, "opportunity.won"]
+    assert [name for name in names(told) if name in of_deal] == of_deal
+    assert names(told).count("contract.acknowledged") == 1
+
+
+def names(bodies):
+    return [one["event_type"] for one in bodies]
 
 
 def hear(messages):
