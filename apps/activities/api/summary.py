@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from rest_framework import serializers
 
 from apps.activities.selectors import ActivitySummary, Tally, activity_summary
 from apps.core.actors import Actor
-from apps.core.api.bodies import Body, Identifier
+from apps.core.api.bodies import Days, Identifier
 from apps.core.api.endpoint import Endpoint, operation
 from apps.core.api.schema import Card
-from apps.core.periods import organisation_today
-
-USUAL_DAYS = 30
 
 
-class SummaryQuery(Body):
+class SummaryQuery(Days):
     """Whose activities, and of which days: without them the last thirty."""
 
     step = serializers.ChoiceField(("day", "week"), required=False)
     user_id = Identifier(required=False, help_text="Only what this person does.")
-
-    def get_fields(self) -> dict[str, Any]:
-        """`from` is no name that Python allows."""
-        days = {
-            "from": serializers.DateField(required=False, help_text="The first day."),
-            "to": serializers.DateField(required=False, help_text="The last day; today."),
-        }
-        return {**days, **super().get_fields()}
 
 
 class TallyAnswer(serializers.Serializer):
@@ -95,6 +83,5 @@ class ActivitySummaryView(Endpoint):
         tags=("activities",),
     )
     def get(self, actor: Actor, query: dict[str, Any]) -> dict[str, Any]:
-        last = query.pop("to", None) or organisation_today()
-        first = query.pop("from", None) or last - timedelta(days=USUAL_DAYS - 1)
+        first, last = SummaryQuery.taken_from(query)
         return summary_answer(activity_summary(actor=actor, first=first, last=last, **query))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from rest_framework.parsers import BaseParser
 
 from apps.core.errors import InvalidInput
 from apps.core.money import CURRENCIES, LARGEST
+from apps.core.periods import organisation_today
 
 LARGEST_INTEGER = 2_147_483_647
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -143,6 +145,27 @@ class Body(serializers.Serializer):
             raise ValidationError({name: ["This field does not exist."] for name in unknown})
         values: dict[str, Any] = super().to_internal_value(data)
         return values
+
+
+class Days(Body):
+    """Which days are asked about: the last ones, where nobody says."""
+
+    usual_days = 30
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is no name that Python allows."""
+        days = {
+            "from": serializers.DateField(required=False, help_text="The first day."),
+            "to": serializers.DateField(required=False, help_text="The last day; today."),
+        }
+        return {**days, **super().get_fields()}
+
+    @classmethod
+    def taken_from(cls, query: dict[str, Any]) -> tuple[date, date]:
+        """The first and the last day that a query asks about; they are in it no longer."""
+        last = query.pop("to", None) or organisation_today()
+        first = query.pop("from", None) or last - timedelta(days=cls.usual_days - 1)
+        return first, last
 
 
 def read(body: type[Body], data: Any) -> dict[str, Any]:

@@ -21,6 +21,11 @@ class Condition:
     sql: str
     parameters: tuple[Any, ...] = ()
 
+    def named(self) -> tuple[str, dict[str, Any]]:
+        """The same with parameters that have names, for statements whose parameters have."""
+        parameters = {f"reach_{place}": one for place, one in enumerate(self.parameters)}
+        return self.sql % tuple(f"%({name})s" for name in parameters), parameters
+
 
 ALWAYS = Condition("TRUE")
 NEVER = Condition("FALSE")

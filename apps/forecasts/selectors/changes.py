@@ -251,9 +251,7 @@ def changed_deals(
     """
     require(actor, READ_OPPORTUNITY)
     parts, parameters = _question(span)
-    reach = OwnedScope(row="o").condition(actor)
-    named = {f"reach_{place}": one for place, one in enumerate(reach.parameters)}
-    within = reach.sql % tuple(f"%({name})s" for name in named)
+    within, named = OwnedScope(row="o").condition(actor).named()
     parameters |= {"movement": movement, "currency": currency, "limit": limit, "offset": offset}
     with connection.cursor() as cursor:
         cursor.execute(

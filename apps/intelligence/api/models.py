@@ -14,7 +14,7 @@ from apps.core.api.endpoint import Endpoint, listed, operation, shown
 from apps.intelligence.fields import SCORE_MODELS
 from apps.intelligence.models import ScoreModel
 from apps.intelligence.rules.columns import Subject
-from apps.intelligence.selectors import score_of_deal
+from apps.intelligence.selectors.scores import score_of_deal
 from apps.intelligence.services.publishing import publish_score_model, retire_score_model
 from apps.intelligence.services.training import train_score
 from apps.opportunities.models import Opportunity

@@ -1,0 +1,1 @@
+"""Answers about scores, and about what wins and loses deals."""
