@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from apps.activities.models import Activity
 from apps.activities.permissions import READ_ACTIVITY
 from apps.core.rows.fields import Field, Kind
-from apps.core.rows.filters import Filter, at_least, at_most, is_true, one_of, refers_to
+from apps.core.rows.filters import at_least, at_most, is_true, one_of, refers_to
 from apps.core.rows.listing import Listing, Ordering
 from apps.territories.fields import TERRITORY_NAMES
 from apps.users.fields import USER_NAMES
-
-
-def _identifier(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ValueError("Give a UUID.") from None
-
 
 # What was done about a lead that was folded into another is the other's story, too.
 _OF_LEAD = """t."lead_id" = ANY(ARRAY(
@@ -67,7 +57,7 @@ ACTIVITIES = Listing(
         refers_to("user_id"),
         refers_to("owner_id"),
         refers_to("territory_id"),
-        Filter("lead_id", _OF_LEAD, _identifier, schema={"type": "string", "format": "uuid"}),
+        refers_to("lead_id", sql=_OF_LEAD),
         refers_to("opportunity_id"),
         refers_to("account_id"),
         refers_to("contact_id"),

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
 
 from apps.activities.permissions import READ_ACTIVITY
 from apps.core.actors import Actor
-from apps.core.errors import InvalidInput
+from apps.core.periods import check_days, moments_of
 from apps.core.permissions import require
 from apps.core.rows.scope import OwnedScope
 from apps.users.fields import USER_NAMES
@@ -76,12 +75,9 @@ def activity_summary(
         user_id: only what this person does.
     """
     require(actor, READ_ACTIVITY)
-    if not first <= last <= first + timedelta(days=LONGEST_DAYS):
-        raise InvalidInput.field("to", f"Give a day from `from` to {LONGEST_DAYS} days later.")
+    check_days(first, last, at_most=LONGEST_DAYS)
     zone = settings.ORGANISATION_TIME_ZONE
-    begin, end = (
-        datetime.combine(day, time(), ZoneInfo(zone)) for day in (first, last + timedelta(days=1))
-    )
+    begin, end = moments_of(first, last)
     reach = OwnedScope().condition(actor)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -109,3 +109,19 @@ def organisation_today() -> date:
 def organisation_day(moment: datetime) -> date:
     """The calendar day of a moment where the organisation is (ORGANISATION_TIME_ZONE)."""
     return moment.astimezone(ZoneInfo(settings.ORGANISATION_TIME_ZONE)).date()
+
+
+def check_days(first: date, last: date, *, at_most: int) -> None:
+    """See to it that days that are asked about follow each other, and are not too many.
+
+    Raises InvalidInput.
+    """
+    if not first <= last <= first + timedelta(days=at_most):
+        raise InvalidInput.field("to", f"Give a day from `from` to {at_most} days later.")
+
+
+def moments_of(first: date, last: date) -> tuple[datetime, datetime]:
+    """When the first of some days begins, and the last one ends, where the organisation is."""
+    zone = ZoneInfo(settings.ORGANISATION_TIME_ZONE)
+    begin, end = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))
+    return begin, end

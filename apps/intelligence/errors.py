@@ -24,3 +24,17 @@ class ModelNotPublished(RuleBroken):
 
     reason = "model_not_published"
     message = "The model is not published."
+
+
+class SuggestionOver(RuleBroken):
+    """What ended is decided on no longer."""
+
+    reason = "suggestion_over"
+    message = "This is done already, or the deal is closed."
+
+
+class DecidedOtherwise(Conflict):
+    """Of two who decide on a suggestion, the first one counts."""
+
+    reason = "decided_otherwise"
+    message = "Somebody decided otherwise already."

@@ -1,14 +1,17 @@
-"""What models show, and what they are narrowed by."""
+"""What models and suggestions show, and what they are narrowed by."""
 
 from __future__ import annotations
 
 from apps.core.rows.fields import Field, Kind
-from apps.core.rows.filters import one_of
+from apps.core.rows.filters import is_true, one_of, refers_to
 from apps.core.rows.listing import Listing, Ordering
-from apps.core.rows.scope import OpenScope
-from apps.intelligence.models import ScoreModel
+from apps.core.rows.scope import OpenScope, ParentScope
+from apps.intelligence.models import ScoreModel, Suggestion
 from apps.intelligence.permissions import READ_SCORE_MODEL
 from apps.intelligence.rules.columns import Subject
+from apps.intelligence.rules.suggestions import Decision
+from apps.opportunities.permissions import READ_OPPORTUNITY
+from apps.users.fields import USER_NAMES
 
 SCORE_MODELS = Listing(
     name="score_models",
@@ -34,4 +37,44 @@ SCORE_MODELS = Listing(
     ),
     filters=(one_of("subject", Subject), one_of("state", ScoreModel.State)),
     orderings=(Ordering("created_at", 't."created_at"', Kind.MOMENT),),
+)
+
+_DEAL = "(SELECT w.name FROM opportunities_opportunity w WHERE w.id = t.opportunity_id)"
+_DEALS_OF = (
+    't."opportunity_id" IN (SELECT w.id FROM opportunities_opportunity w WHERE w.owner_id = %s)'
+)
+
+SUGGESTIONS = Listing(
+    name="suggestions",
+    model=Suggestion,
+    read=READ_OPPORTUNITY,
+    scope=ParentScope("opportunities_opportunity", "opportunity_id"),
+    fields=(
+        Field("id"),
+        Field("opportunity_id"),
+        Field("opportunity_name", expression=_DEAL, kind=Kind.TEXT),
+        Field("key"),
+        Field("sentence"),
+        Field("reason"),
+        Field("gain"),
+        Field("value"),
+        Field("made_at"),
+        Field("decision"),
+        Field("because"),
+        Field("decided_at"),
+        Field("decided_by", card=USER_NAMES),
+        Field("ended_at"),
+        Field("ended_as"),
+    ),
+    filters=(
+        is_true("is_open", 't."ended_at" IS NULL AND t."decision" = \'\''),
+        one_of("decision", Decision),
+        refers_to("opportunity_id"),
+        refers_to("owner_id", sql=_DEALS_OF),
+    ),
+    orderings=(
+        Ordering("value", 'coalesce(t."value", 0)', Kind.MONEY),
+        Ordering("made_at", 't."made_at"', Kind.MOMENT),
+    ),
+    default_ordering="-value",
 )

@@ -1,13 +1,15 @@
-"""Events that change scores."""
+"""Events that change scores, and what is suggested."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from apps.activities.events import ActivityCompleted, ActivityLogged
 from apps.core.actors import system_actor
 from apps.core.journal import Recorded, on
 from apps.intelligence.services import training  # noqa: F401  declares how its jobs are started
 from apps.intelligence.services.scoring import score_deals, score_leads
+from apps.intelligence.services.suggestions import suggest
 from apps.leads.events import LeadCreated
 from apps.opportunities.events import (
     OpportunityCreated,
@@ -30,5 +32,22 @@ def score_new_leads(happened: Sequence[Recorded]) -> None:
     """A lead is scored by what is known when it is captured."""
     score_leads(
         ids=sorted({one.event.lead_id for one in happened}),
+        actor=system_actor(door="handler", request_id=happened[-1].correlation_id),
+    )
+
+
+@on(
+    OpportunityCreated,
+    OpportunityStageChanged,
+    OpportunityUpdated,
+    ActivityLogged,
+    ActivityCompleted,
+    batch=500,
+)
+def suggest_about_changed_deals(happened: Sequence[Recorded]) -> None:
+    """What is suggested follows the deals, and who was in touch about them."""
+    told = {one.event.opportunity_id for one in happened}
+    suggest(
+        ids=sorted(told - {None}),
         actor=system_actor(door="handler", request_id=happened[-1].correlation_id),
     )

@@ -1,16 +1,22 @@
-"""Models that were learned, and how likely they say deals are won."""
+"""Models that were learned, how likely they say deals are won, and what is suggested."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from apps.core.history import audited
+from apps.core.identifiers import new_id
 from apps.core.models import Job, Record
+from apps.core.money import ZERO, MoneyField
+from apps.intelligence.querysets import SuggestionQuerySet
 from apps.intelligence.rules.columns import Subject, Verdict
+from apps.intelligence.rules.suggestions import Decision, Ending
 from apps.opportunities.models import Opportunity
+from apps.users.models import User
 
 _PUBLISHED = Q(state="published")
 
@@ -96,3 +102,64 @@ class DealProbability(models.Model):
 
     def __str__(self) -> str:
         return f"{self.probability} for {self.opportunity_id}"
+
+
+class Suggestion(models.Model):
+    """One thing to do about an open deal, until it is done or the deal is closed.
+
+    `gain` is in points of the deal's score; `value` is what that is worth of its amount, in the
+    organisation's currency, unknown where a rate of exchange is. Whatever was decided of it stays.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    opportunity = models.ForeignKey(
+        Opportunity, on_delete=models.CASCADE, related_name="suggestions", db_index=False
+    )
+    key = models.CharField(max_length=30)
+    sentence = models.CharField(max_length=255)
+    reason = models.CharField(max_length=255)
+    gain = models.SmallIntegerField()
+    value = MoneyField(null=True)
+    made_at = models.DateTimeField()
+    decision = models.CharField(max_length=10, choices=Decision, blank=True)
+    because = models.CharField(max_length=255, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    ended_at = models.DateTimeField(null=True)
+    ended_as = models.CharField(max_length=10, choices=Ending, blank=True)
+
+    objects: ClassVar = models.Manager.from_queryset(SuggestionQuerySet)()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                Coalesce("value", ZERO).desc(),
+                models.F("id").desc(),
+                name="suggestion_worth_most",
+                condition=Q(ended_at=None, decision=""),
+            ),
+            models.Index(
+                fields=["decided_at"], name="suggestion_decided", condition=~Q(decision="")
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                "opportunity", "key", name="suggestion_once", condition=Q(ended_at=None)
+            ),
+            models.CheckConstraint(
+                condition=Q(decision="", decided_at=None, decided_by=None, because="")
+                | (Q(decided_at__isnull=False, decided_by__isnull=False) & ~Q(decision="")),
+                name="suggestion_decided_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, ended_as="")
+                | (Q(ended_at__isnull=False) & ~Q(ended_as="")),
+                name="suggestion_ended_somehow",
+            ),
+            models.CheckConstraint(condition=Q(gain__gt=0), name="suggestion_gains"),
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence

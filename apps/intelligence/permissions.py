@@ -8,3 +8,4 @@ READ_SCORE_MODEL = declare(
 TRAIN_SCORE_MODEL = declare(
     "score_model:train", "Have scores learned anew, publish and retire them", roles=ADMINS
 )
+SUGGEST = declare("suggestion:make", "Say what would help deals most", roles=ADMINS)

@@ -10,6 +10,7 @@ from apps.core.actors import system_actor
 from apps.intelligence.errors import AlreadyLearning
 from apps.intelligence.rules.columns import Subject
 from apps.intelligence.services.drift import check_drift
+from apps.intelligence.services.suggestions import suggest_everywhere
 from apps.intelligence.services.training import train_score
 
 log = logging.getLogger(__name__)
@@ -29,3 +30,9 @@ def learn_scores() -> None:
 def check_drift_of_scores() -> None:
     """See whether what is scored now still looks like what was learned."""
     check_drift(actor=system_actor(door="clock"))
+
+
+@shared_task(ignore_result=True)
+def suggest_about_open_deals() -> None:
+    """Look at every open deal for what would help it most by now."""
+    suggest_everywhere(actor=system_actor(door="clock"))

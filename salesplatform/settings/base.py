@@ -172,6 +172,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.intelligence.tasks.check_drift_of_scores",
         "schedule": crontab(hour=4, minute=30),
     },
+    "suggestions": {
+        "task": "apps.intelligence.tasks.suggest_about_open_deals",
+        "schedule": crontab(hour=5, minute=0),
+    },
     "resume stalled jobs": {
         "task": "apps.core.tasks.resume_stalled_jobs",
         "schedule": timedelta(minutes=1),

@@ -36,6 +36,7 @@ BY_A_COMMAND = """
     catalog: retire_product
     core: request_import
     integrations: handle_due
+    intelligence: suggest_everywhere
     leads: create_lead take_qualified_lead move_leads delete_leads delete_lead
     quotas: allocate_quota
     users: consent

@@ -86,7 +86,7 @@ def test_compares_the_forecast_with_what_is_closed(
 
 
 @pytest.mark.parametrize("role", ["admin", "manager", "rep"])
-def test_takes_at_most_ten_statements(
+def test_takes_at_most_eleven_statements(
     role: str, request: pytest.FixtureRequest, rep: User, office: Office
 ) -> None:
     LeadFactory(owner=rep)
@@ -101,5 +101,5 @@ def test_takes_at_most_ten_statements(
 
     session_and_user = 2
     asked = [one["sql"] for one in first.captured_queries]
-    assert len(asked) - session_and_user <= 10, "\n".join(asked)
+    assert len(asked) - session_and_user <= 11, "\n".join(asked)
     assert len(again.captured_queries) < len(asked)

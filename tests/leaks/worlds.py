@@ -21,6 +21,8 @@ from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.services.computation import recompute_affected
 from apps.forecasts.services.submissions import submit_forecast
 from apps.integrations.services.inbox import take_message
+from apps.intelligence.models import Suggestion
+from apps.intelligence.services.suggestions import suggest
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.merging import merge_leads
 from apps.opportunities.models import Opportunity
@@ -138,6 +140,7 @@ def _fill(world: World, leads: int) -> None:
     _set_quota(world)
     _sell(world, rep)
     _forecast(rep)
+    _suggest(world, rep)
     _merge(world, actor, rep)
     _import(world, actor_of(world.people[Role.SALES_MANAGER]))
     _hear(world)
@@ -187,6 +190,13 @@ def _submit(world: World, actor: Actor) -> None:
 def _forecast(rep: User) -> None:
     deals = Opportunity.objects.filter(owner=rep).values_list("pk", flat=True)
     recompute_affected(opportunity_ids=deals, actor=system_actor(door="test"))
+
+
+def _suggest(world: World, rep: User) -> None:
+    deals = Opportunity.objects.filter(owner=rep).values_list("pk", flat=True)
+    suggest(ids=list(deals), actor=system_actor(door="test"))
+    suggestions = Suggestion.objects.filter(opportunity__owner=rep)
+    world.ids |= set(suggestions.values_list("pk", flat=True))
 
 
 def _set_quota(world: World) -> None:

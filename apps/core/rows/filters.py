@@ -109,11 +109,11 @@ def one_of(name: str, choices: type[models.TextChoices], *, column: str = "") ->
     )
 
 
-def refers_to(name: str, *, column: str = "") -> Filter:
-    """Rows that refer to this id."""
+def refers_to(name: str, *, column: str = "", sql: str = "") -> Filter:
+    """Rows that refer to this id: by a column, or as a condition says."""
     return Filter(
         name,
-        f't."{column or name}" = %s',
+        sql or f't."{column or name}" = %s',
         _identifier,
         schema={"type": "string", "format": "uuid"},
     )

@@ -9,7 +9,8 @@ from rest_framework import serializers
 from apps.core.actors import Actor
 from apps.core.api.bodies import Days
 from apps.core.api.endpoint import Endpoint, operation
-from apps.intelligence.rules.winloss import LEAST_COUNT, Aspect, Group, Share, Tally
+from apps.intelligence.api.shares import ShareAnswer, share_told
+from apps.intelligence.rules.winloss import LEAST_COUNT, Aspect, Group, Tally
 from apps.intelligence.selectors.winloss import win_loss
 
 
@@ -19,14 +20,6 @@ class WinLossQuery(Days):
     usual_days = 365
 
     by = serializers.ChoiceField(Aspect.choices)
-
-
-class ShareAnswer(serializers.Serializer):
-    """A share, and between which it lies for 95 of 100 such counts."""
-
-    value = serializers.FloatField()
-    low = serializers.FloatField()
-    high = serializers.FloatField()
 
 
 class ClosedAnswer(serializers.Serializer):
@@ -85,7 +78,7 @@ class WinLossView(Endpoint):
             "share_of": "losses" if by.is_of_losses else "won",
             "first": first,
             "last": last,
-            "total": {**_closed(found.total), "win_rate": _share(found.total.win_rate)},
+            "total": {**_closed(found.total), "win_rate": share_told(found.total.win_rate)},
             "groups": [_group(one) for one in found.groups],
             "groups_total": found.groups_total,
         }
@@ -96,7 +89,7 @@ def _group(group: Group) -> dict[str, Any]:
         "key": group.key,
         "name": group.name,
         **_closed(group.tally),
-        "share": _share(group.share),
+        "share": share_told(group.share),
         "rank": group.rank,
         "stands_out": group.stands_out,
     }
@@ -104,9 +97,3 @@ def _group(group: Group) -> dict[str, Any]:
 
 def _closed(tally: Tally) -> dict[str, Any]:
     return {"won": tally.won, "lost": tally.lost, "median_days": tally.median_days}
-
-
-def _share(share: Share | None) -> dict[str, float] | None:
-    if share is None:
-        return None
-    return {name: round(getattr(share, name), 4) for name in ("value", "low", "high")}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from django.conf import settings
 from django.db import connection
 
 from apps.core.actors import Actor
-from apps.core.errors import InvalidInput
+from apps.core.periods import check_days
 from apps.core.permissions import require
 from apps.core.rows.scope import OwnedScope
 from apps.intelligence.rules.winloss import STEPS, Aspect, Group, Tally, ranked
@@ -104,8 +104,7 @@ def win_loss(*, actor: Actor, by: Aspect, first: date, last: date) -> WinLoss:
     Raises NotAllowed, InvalidInput (sales-core, Intelligence).
     """
     require(actor, READ_OPPORTUNITY)
-    if not first <= last <= first + timedelta(days=LONGEST_DAYS):
-        raise InvalidInput.field("to", f"Give a day from `from` to {LONGEST_DAYS} days later.")
+    check_days(first, last, at_most=LONGEST_DAYS)
     within, named = OwnedScope().condition(actor).named()
     told, steps = _TOLD_APART[by], STEPS.get(by)
     statement = _GROUPS.format(

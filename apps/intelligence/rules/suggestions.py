@@ -1,0 +1,127 @@
+"""The next best action: what would help a deal most, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.db.models import TextChoices
+
+from apps.core.money import to_cents
+from apps.opportunities.rules import Health, deal_score
+
+# For so long nothing is heard of a deal before somebody should get in touch.
+QUIET = timedelta(days=14)
+# What is worth knowing only once a deal is likely enough.
+_LIKELY_PERCENT = 40
+_GAIN_OF_CONTACT = 8
+_GAIN_OF_PRODUCTS = 4
+_GAIN_OF_CRITERIA = 5
+
+
+class Decision(TextChoices):
+    """What somebody made of a suggestion."""
+
+    ACCEPTED = "accepted"
+    DISMISSED = "dismissed"
+
+
+class Ending(TextChoices):
+    """How a suggestion ended: what it asks for is done, the deal is closed or deleted, or what was
+    decided is too long ago."""
+
+    DONE = "done"
+    WON = "won"
+    LOST = "lost"
+    DELETED = "deleted"
+    LAPSED = "lapsed"
+
+
+# So long nobody is told again what they decided on.
+PATIENCE = {Decision.ACCEPTED: timedelta(days=14), Decision.DISMISSED: timedelta(days=30)}
+
+
+@dataclass(frozen=True)
+class OpenDeal:
+    """What suggestions go by.
+
+    Attributes:
+        health: as its score has it.
+        stage_since: the day on which it came to where it stands.
+        closes_on: the day that is expected, if any.
+        heard_on: the last day on which somebody was in touch, or the one on which it began.
+        has_plan: whether something about it is planned.
+    """
+
+    health: Health
+    stage_since: date
+    closes_on: date | None
+    heard_on: date
+    has_plan: bool
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """One thing to do. `gain` is in points of the deal's score."""
+
+    key: str
+    sentence: str
+    reason: str
+    gain: int
+
+    def value_of(self, amount: Decimal) -> Decimal:
+        """What it is worth to do it: a point of the score is taken for a percent of winning."""
+        return to_cents(amount * self.gain / 100)
+
+
+def suggestions_for(deal: OpenDeal, today: date) -> list[Suggested]:
+    """What to do about an open deal, what helps most first."""
+    costs = {one.key: -one.points for one in deal_score(deal.health).reasons if one.points < 0}
+    found = [
+        *_asked_by_score(deal, costs, today),
+        *_contact(deal, today),
+        *_worth_knowing(deal.health),
+    ]
+    return sorted(found, key=lambda one: (-one.gain, one.key))
+
+
+def _asked_by_score(deal: OpenDeal, costs: dict[str, int], today: date) -> Iterator[Suggested]:
+    """What takes points from the deal's score, and can be done something about."""
+    if gain := costs.get("next_step"):
+        yield Suggested("next_step", "Agree on the next step.", "None is agreed.", gain)
+    if gain := costs.get("amount"):
+        yield Suggested("amount", "Say what it is worth.", "No amount is stated.", gain)
+    gain, closes_on = costs.get("expected_close_date", 0), deal.closes_on
+    if closes_on is None:
+        reason = "Nobody said when it closes."
+        yield Suggested("close_date", "Agree on the day it closes.", reason, gain)
+    elif closes_on < today:
+        reason = f"It should have closed on {_in_words(closes_on)}."
+        yield Suggested("close_date", "Close it, or agree on another day.", reason, gain)
+    if gain := costs.get("stage_age"):
+        stage, since = deal.health.stage, _in_words(deal.stage_since)
+        reason = f"In {stage.key} since {since}, where {stage.expected_days} days are usual."
+        yield Suggested("stage_age", "Move it on, or close it as lost.", reason, gain)
+
+
+def _contact(deal: OpenDeal, today: date) -> Iterator[Suggested]:
+    if deal.has_plan or today - deal.heard_on <= QUIET:
+        return
+    reason = f"Nobody was in touch since {_in_words(deal.heard_on)}, and nothing is planned."
+    yield Suggested("contact", "Get in touch.", reason, _GAIN_OF_CONTACT)
+
+
+def _worth_knowing(health: Health) -> Iterator[Suggested]:
+    if health.stage.probability < _LIKELY_PERCENT:
+        return
+    if not health.has_lines:
+        yield Suggested("products", "Name the products.", "None is named.", _GAIN_OF_PRODUCTS)
+    if not health.knows_decision_criteria:
+        reason = "Nobody knows what they decide by."
+        yield Suggested("decision_criteria", "Ask how they decide.", reason, _GAIN_OF_CRITERIA)
+
+
+def _in_words(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
