@@ -116,13 +116,13 @@ class Suggestion(models.Model):
         Opportunity, on_delete=models.CASCADE, related_name="suggestions", db_index=False
     )
     key = models.CharField(max_length=30)
-    sentence = models.CharField(max_length=255)
-    reason = models.CharField(max_length=255)
+    sentence = models.CharField("what to do", max_length=255)
+    reason = models.CharField("why", max_length=255)
     gain = models.SmallIntegerField()
     value = MoneyField(null=True)
     made_at = models.DateTimeField()
     decision = models.CharField(max_length=10, choices=Decision, blank=True)
-    because = models.CharField(max_length=255, blank=True)
+    because = models.CharField("why not", max_length=255, blank=True)
     decided_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(
         User, null=True, on_delete=models.PROTECT, related_name="+", db_index=False

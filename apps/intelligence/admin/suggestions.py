@@ -59,7 +59,7 @@ class SuggestionAdmin(ActorAdmin):
     subject = "suggestion_id"
     ordering = WORTH_MOST
     shows_happenings = False
-    list_display = ("what", "deal", "owner", "worth", "points", "standing")
+    list_display = ("what", "reason", "deal", "owner", "worth", "points", "standing")
     list_select_related = ("opportunity__owner",)
     list_filter = (DecisionFilter,)
     sortable_by = ()
@@ -99,8 +99,8 @@ class SuggestionAdmin(ActorAdmin):
 
     @display(description="What to do")
     def what(self, row: Suggestion) -> Any:
-        """What, and why."""
-        return show.two_lines(row.sentence, row.reason)
+        """What, in one sentence."""
+        return row.sentence
 
     @display(description="Opportunity")
     def deal(self, row: Suggestion) -> Any:
