@@ -216,11 +216,10 @@ class ForecastFact(models.Model):
         return f"{self.opportunity_id} counts {self.weighted_amount} on {self.counts_on}"
 
 
-@audited("submissions")
-class ForecastSubmission(Record):
-    """What somebody says a territory or person will bring in. Never altered: the next supersedes.
+class Judgement(Record):
+    """What somebody thinks a territory or person will bring in. Never altered: the next supersedes.
 
-    `submitted_by_id` is who said it. `starts_on` and `ends_on` keep what the period meant.
+    `starts_on` and `ends_on` keep what the period meant.
     """
 
     user = models.ForeignKey(
@@ -236,42 +235,75 @@ class ForecastSubmission(Record):
     forecast_type = models.CharField(max_length=20, choices=ForecastType)
     amount = MoneyField(default=ZERO)
     currency = CurrencyField()
-    notes = models.TextField(blank=True)
-    submitted_by_id = models.UUIDField()
     supersedes = models.OneToOneField(
         "self", null=True, on_delete=models.PROTECT, related_name="superseded_by"
     )
 
     class Meta:
-        indexes = [
-            models.Index(fields=["-created_at", "-id"], name="submission_newest"),
-            models.Index(fields=["user", "-created_at", "-id"], name="submission_by_user"),
-            models.Index(
-                fields=["territory", "-created_at", "-id"], name="submission_by_territory"
-            ),
-            models.Index(
-                fields=["node_id", "period", "forecast_type", "-created_at"],
-                name="submission_of_node",
-            ),
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                "node_id",
-                "period",
-                "forecast_type",
-                name="submission_one_first",
-                condition=Q(supersedes=None),
-            ),
-            models.CheckConstraint(condition=_ONE_NODE, name="submission_of_one_node"),
-            models.CheckConstraint(
-                condition=Q(ends_on__gte=F("starts_on")), name="submission_period_direction"
-            ),
-            models.CheckConstraint(condition=Q(amount__gte=0), name="submission_not_negative"),
-            models.CheckConstraint(
-                condition=Q(supersedes=None) | ~Q(supersedes=F("id")),
-                name="submission_supersedes_other",
-            ),
-        ]
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.forecast_type} {self.amount} {self.currency} for {self.period}"
+
+
+def _found_by(word: str) -> list[models.Index]:
+    """How judgements of a kind are found."""
+    return [
+        models.Index(fields=["-created_at", "-id"], name=f"{word}_newest"),
+        models.Index(fields=["user", "-created_at", "-id"], name=f"{word}_by_user"),
+        models.Index(fields=["territory", "-created_at", "-id"], name=f"{word}_by_territory"),
+        models.Index(
+            fields=["node_id", "period", "forecast_type", "-created_at"], name=f"{word}_of_node"
+        ),
+    ]
+
+
+def _holds_for(word: str) -> list[models.BaseConstraint]:
+    """What holds for judgements of a kind: each is of one node, and they make one chain."""
+    return [
+        models.UniqueConstraint(
+            "node_id",
+            "period",
+            "forecast_type",
+            name=f"{word}_one_first",
+            condition=Q(supersedes=None),
+        ),
+        models.CheckConstraint(condition=_ONE_NODE, name=f"{word}_of_one_node"),
+        models.CheckConstraint(
+            condition=Q(ends_on__gte=F("starts_on")), name=f"{word}_period_direction"
+        ),
+        models.CheckConstraint(condition=Q(amount__gte=0), name=f"{word}_not_negative"),
+        models.CheckConstraint(
+            condition=Q(supersedes=None) | ~Q(supersedes=F("id")), name=f"{word}_supersedes_other"
+        ),
+    ]
+
+
+@audited("submissions")
+class ForecastSubmission(Judgement):
+    """What somebody says a territory or person will bring in, for whom they speak."""
+
+    notes = models.TextField(blank=True)
+    submitted_by_id = models.UUIDField()
+
+    class Meta:
+        indexes = _found_by("submission")
+        constraints = _holds_for("submission")
+
+
+@audited("forecast_adjustments")
+class ForecastAdjustment(Judgement):
+    """What somebody who leads a person, or manages a territory, takes their forecast for, and why.
+
+    It stands beside what was computed and submitted and alters neither.
+    """
+
+    reason = models.TextField()
+    adjusted_by_id = models.UUIDField()
+
+    class Meta:
+        indexes = _found_by("adjustment")
+        constraints = [
+            *_holds_for("adjustment"),
+            models.CheckConstraint(condition=~Q(reason=""), name="adjustment_has_a_reason"),
+        ]

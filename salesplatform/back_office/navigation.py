@@ -28,6 +28,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("forecasts.ForecastSnapshot", "Forecasts", "trending_up"),
             ("forecasts.ForecastSubmission", "Submissions", "campaign"),
+            ("forecasts.ForecastAdjustment", "Adjustments", "tune"),
             ("quotas.Quota", "Quotas", "flag"),
             ("commissions.CommissionEntry", "Commissions", "payments"),
             ("commissions.CommissionPlan", "Commission plans", "percent"),

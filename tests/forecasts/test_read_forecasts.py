@@ -142,6 +142,7 @@ def test_shows_a_person_with_categories_and_what_was_submitted(
             "best_case": said(submitted[2], None),
             "pipeline": said(submitted[3], None),
         },
+        "adjustments": {},
         "kind": "request",
         "generated_at": snapshot.taken_at.isoformat().replace("+00:00", "Z"),
     }
