@@ -1,8 +1,9 @@
-"""What forecasts are made for, how they compare and why they change. No database, no clock."""
+"""What forecasts are made for, how they compare, add up and change. No database, no clock."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
@@ -65,6 +66,62 @@ def coverage(pipeline: Decimal, amount: Decimal) -> Decimal | None:
     if not amount:
         return None
     return (pipeline / amount).quantize(_COVERAGE_STEP, rounding=ROUND_HALF_UP)
+
+
+class Line(TextChoices):
+    """Along what forecasts are rolled up."""
+
+    REPORTING = "reporting_line", "Reporting line"
+    TERRITORY = "territory", "Territory"
+
+
+class Voice(TextChoices):
+    """What an amount is that somebody gave for a person or territory."""
+
+    SUBMITTED = "submitted"
+    ADJUSTED = "adjusted"
+    QUOTA = "quota"
+
+
+@dataclass(frozen=True)
+class Said:
+    """An amount that somebody gave for a node, which speaks for everybody below it too."""
+
+    node_id: UUID
+    voice: str
+    forecast_type: str
+    currency: str
+    amount: Decimal
+
+
+def in_effect(said: Iterable[Said], above: Mapping[UUID, UUID | None]) -> list[Said]:
+    """What is said of some branches in all: whoever is further up speaks for those below.
+
+    What was adjusted replaces what the same node submitted. Submissions that no adjustment touches
+    count among the adjusted too, so that these come to all of the branch.
+
+    Args:
+        said: at most one of each voice, type and node.
+        above: for each node the one above it; None at the head of a branch.
+    """
+    known = list(said)
+    adjusted = {(one.node_id, one.forecast_type) for one in known if one.voice == Voice.ADJUSTED}
+    known += [
+        replace(one, voice=Voice.ADJUSTED)
+        for one in known
+        if one.voice == Voice.SUBMITTED and (one.node_id, one.forecast_type) not in adjusted
+    ]
+    voices = {(one.voice, one.forecast_type, one.node_id) for one in known}
+
+    def is_topmost(one: Said) -> bool:
+        node = above[one.node_id]
+        while node is not None:
+            if (one.voice, one.forecast_type, node) in voices:
+                return False
+            node = above[node]
+        return True
+
+    return [one for one in known if is_topmost(one)]
 
 
 class Standing(TextChoices):

@@ -65,3 +65,42 @@ def test_the_list_costs_as_much_for_many_as_for_one(
         page = client.get(reverse(FORECASTS))
     assert len(page.context["cl"].result_list) > 20
     assert "1,234.00" in page.content.decode()
+
+
+ROLL_UP = "admin:forecasts_forecastsnapshot_roll_up"
+
+
+def test_a_roll_up_opens_branch_by_branch(
+    office, admin, manager, rep, forecast, django_assert_num_queries
+):
+    client = office(admin)
+    client.get(reverse(ROLL_UP))
+    with django_assert_num_queries(8):
+        page = client.get(reverse(ROLL_UP))
+    rows = {one.name: one for one in page.context["rows"]}
+    assert rows["Mia Manager"].opens
+    assert "Rex Rep" not in page.content.decode()
+    part = client.get(rows["Mia Manager"].opens, headers={"HX-Request": "true"})
+    text = part.content.decode()
+    assert "Rex Rep" in text
+    assert "Mia Manager alone" in text
+    assert "1,234" in text
+    assert "<html" not in text
+    names = [(one.name, one.place, one.depth) for one in part.context["rows"]]
+    assert names == [
+        ("Mia Manager alone", f"/{manager.pk}/own", 2),
+        ("Rex Rep", f"/{manager.pk}/{rep.pk}", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"node": "me"}, {"by": "product"}, {"period": "Q5_2026"}, {"node": None}],
+)
+def test_a_roll_up_tells_what_it_refuses_and_begins_anew(office, rep, outsider, forecast, query):
+    if query == {"node": None}:
+        query = {"node": str(outsider.pk)}
+    answer = office(rep).get(reverse(ROLL_UP), query, follow=True)
+    assert answer.redirect_chain == [(reverse(ROLL_UP), 302)]
+    assert len(answer.context["messages"]) == 1
+    assert answer.context["head"].name == "Rex Rep"

@@ -17,6 +17,7 @@ from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.operations import Operation, OperationForm, choice, text
 from apps.core.money import LARGEST, ZERO
 from apps.forecasts.admin.reach import PeriodFilter, nodes_within
+from apps.forecasts.admin.roll_up import ROLL_UP
 from apps.forecasts.models import (
     ForecastAdjustment,
     ForecastLine,
@@ -104,6 +105,7 @@ class ForecastAdmin(ActorAdmin):
     )
     readonly_fields = ("who", "forecast", "still_open", "closed", "judged", "computed")
     inlines = (LinesInline,)
+    more_pages = (ROLL_UP,)
     operations = (
         Operation(
             name="adjust",

@@ -10,6 +10,7 @@ from apps.forecasts.api.forecasts import (
     PeriodDeals,
     PeriodForecasts,
 )
+from apps.forecasts.api.roll_up import ForecastRollUp
 
 urlpatterns = [
     path("forecasts", ForecastCollection.as_view()),
@@ -18,5 +19,6 @@ urlpatterns = [
     path("forecasts/adjustments", AdjustmentCollection.as_view()),
     path("forecasts/<uuid:forecast_id>/adjustments", ForecastAdjustments.as_view()),
     path("forecasts/<str:period>", PeriodForecasts.as_view()),
+    path("forecasts/<str:period>/rollup", ForecastRollUp.as_view()),
     path("forecasts/<str:period>/deals", PeriodDeals.as_view()),
 ]
