@@ -56,6 +56,8 @@ _CATEGORIES = """(
     SELECT json_object_agg(k.category, json_build_object(
         'count', coalesce(l.count, 0), 'amount', coalesce(l.amount, 0.00),
         'weighted_amount', coalesce(l.weighted_amount, 0.00),
+        'model_weighted_amount', CASE WHEN t.model_weighted_amount IS NOT NULL
+                                 THEN coalesce(l.model_weighted_amount, 0.00) END,
         'breakdown', coalesce(l.breakdown, '[]')) ORDER BY k.position)
     FROM (VALUES ('commit', 1), ('best_case', 2), ('pipeline', 3), ('closed', 4))
          AS k(category, position)
@@ -64,7 +66,8 @@ _CATEGORIES = """(
 _OTHER_CURRENCIES = """(
     SELECT coalesce(json_agg(json_build_object(
         'currency', l.currency, 'category', l.category, 'count', l.count, 'amount', l.amount,
-        'weighted_amount', l.weighted_amount, 'breakdown', l.breakdown)
+        'weighted_amount', l.weighted_amount,
+        'model_weighted_amount', l.model_weighted_amount, 'breakdown', l.breakdown)
         ORDER BY l.currency, l.category), '[]')
     FROM forecasts_forecastline l WHERE l.snapshot_id = t.id AND l.currency <> t.currency)"""
 # The same coverage as `rules.coverage`, of the pipeline as it was computed.
@@ -108,6 +111,10 @@ FORECASTS = Listing(
         Field("weighted_amount"),
         Field("open_amount"),
         Field("closed_amount"),
+        Field("model_weighted_amount"),
+        Field("low_amount"),
+        Field("median_amount"),
+        Field("high_amount"),
         Field("categories", expression=_CATEGORIES, kind=Kind.JSON),
         Field("other_currencies", expression=_OTHER_CURRENCIES, kind=Kind.JSON),
         Field("submissions", expression=_SUBMISSIONS, kind=Kind.JSON),
@@ -124,6 +131,13 @@ FORECASTS = Listing(
     default_ordering="-weighted_amount",
 )
 
+# How likely the score model says now that it is won; what is closed is.
+_BY_MODEL = """(
+    SELECT CASE t.category WHEN 'closed' THEN 1 ELSE coalesce(d.probability, t.probability / 100.0)
+           END
+    FROM intelligence_scoremodel m
+    LEFT JOIN intelligence_dealprobability d ON d.opportunity_id = t.opportunity_id
+    WHERE m.subject = 'deal' AND m.state = 'published')"""
 _DEAL_NAME = "(SELECT o.name FROM opportunities_opportunity o WHERE o.id = t.opportunity_id)"
 
 FORECAST_DEALS = Listing(
@@ -142,6 +156,12 @@ FORECAST_DEALS = Listing(
         Field("amount"),
         Field("probability"),
         Field("weighted_amount"),
+        Field("model_probability", expression=f"round(100 * {_BY_MODEL}, 2)", kind=Kind.MONEY),
+        Field(
+            "model_weighted_amount",
+            expression=f"round(t.amount * {_BY_MODEL}, 2)",
+            kind=Kind.MONEY,
+        ),
         Field("counts_on"),
         Field("counts_since", source="began_at"),
     ),

@@ -18,6 +18,16 @@ from apps.territories.models import Territory
 from apps.users.models import User
 
 _SUM_DIGITS = 20
+# All that adding up facts reads of them.
+_ADDED_UP = (
+    "category",
+    "stage",
+    "currency",
+    "amount",
+    "weighted_amount",
+    "probability",
+    "opportunity",
+)
 _CURRENT = Q(is_current=True)
 _COUNTING = Q(ended_at=None)
 _PAST = Q(ended_at__isnull=False)
@@ -49,8 +59,11 @@ class ForecastSnapshot(models.Model):
     """What was to be expected of a person or territory for a period, as computed at a moment.
 
     The totals are those of the lines in `currency`: `weighted_amount` is the forecast (closed, and
-    open by its probability), `open_amount` what is still being worked. Later snapshots take over
-    `is_current`; nothing else of a snapshot is ever altered. `starts_on` and `ends_on` keep what
+    open by its probability), `open_amount` what is still being worked. `model_weighted_amount` is
+    the forecast by the probabilities of the score model, where one was in force; the period comes
+    to less than `low_amount` in one of ten cases and to more than `high_amount` in one. Snapshots
+    of before these were known lack them. Later snapshots take over `is_current`; nothing else of a
+    snapshot is ever altered. `starts_on` and `ends_on` keep what
     the period meant, whatever the fiscal year becomes.
     """
 
@@ -72,6 +85,10 @@ class ForecastSnapshot(models.Model):
     weighted_amount = MoneyField(max_digits=_SUM_DIGITS)
     open_amount = MoneyField(max_digits=_SUM_DIGITS)
     closed_amount = MoneyField(max_digits=_SUM_DIGITS)
+    model_weighted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    low_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    median_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    high_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
 
     class Meta:
         indexes = [
@@ -99,7 +116,8 @@ class ForecastSnapshot(models.Model):
 class ForecastLine(models.Model):
     """What the deals of one category and currency add to a snapshot; empty ones have no line.
 
-    `breakdown` splits it by stage, as `forecast.updated` tells it.
+    `breakdown` splits it by stage, as `forecast.updated` tells it. `variance` and `third_moment`
+    say how far what comes of its deals can lie from what is expected; they add up.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -111,6 +129,9 @@ class ForecastLine(models.Model):
     count = models.IntegerField()
     amount = MoneyField(max_digits=_SUM_DIGITS)
     weighted_amount = MoneyField(max_digits=_SUM_DIGITS)
+    model_weighted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    variance = models.FloatField(default=0)
+    third_moment = models.FloatField(default=0)
     breakdown = models.JSONField()
 
     class Meta:
@@ -165,14 +186,14 @@ class ForecastFact(models.Model):
         indexes = [
             models.Index(
                 fields=["owner", "counts_on"],
-                include=["category", "stage", "currency", "amount", "weighted_amount"],
-                name="forecast_fact_by_owner",
+                include=_ADDED_UP,
+                name="forecast_counts_by_owner",
                 condition=_COUNTING,
             ),
             models.Index(
                 fields=["territory", "counts_on"],
-                include=["category", "stage", "currency", "amount", "weighted_amount"],
-                name="forecast_fact_by_territory",
+                include=_ADDED_UP,
+                name="forecast_counts_by_territory",
                 condition=_COUNTING,
             ),
             models.Index(

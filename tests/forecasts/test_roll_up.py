@@ -114,6 +114,7 @@ def test_a_node_shows_its_own_its_branches_and_their_sum(team, system, acting, a
             "open_amount": 120.30,
             "closed_amount": 0.00,
             "weighted_amount": 94.13,
+            "model_weighted_amount": None,
             "submitted": {"commit": None, "best_case": None, "pipeline": None},
             "adjusted": {"commit": None, "best_case": None, "pipeline": None},
             "quota_amount": None,
@@ -123,6 +124,10 @@ def test_a_node_shows_its_own_its_branches_and_their_sum(team, system, acting, a
         }
     ]
     assert body["own"][0]["commit_amount"] == 1.00
+    # All but 100.10, which is lost in one of ten cases; all but 20.20, which is won in one of five.
+    assert body["outlook"] == [
+        {"currency": "USD", "low_amount": 33.27, "median_amount": 113.17, "high_amount": 126.30}
+    ]
 
 
 def test_whoever_is_further_up_speaks_for_those_below(team, system, acting):
@@ -242,9 +247,9 @@ def test_costs_as_many_statements_for_many_as_for_one(
     compute_forecasts(actor=system, periods=[this_quarter()])
     actor = acting(director)
     assert actor.reach.user_ids
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert len(rolled(actor).branches) == 1
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert len(rolled(actor, user_id=manager.pk).branches) == 22
 
 

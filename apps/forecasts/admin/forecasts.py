@@ -100,10 +100,20 @@ class ForecastAdmin(ActorAdmin):
         ("who", "period"),
         ("starts_on", "ends_on"),
         ("forecast", "still_open", "closed"),
+        ("by_model", "likely"),
         "judged",
         ("kind", "computed"),
     )
-    readonly_fields = ("who", "forecast", "still_open", "closed", "judged", "computed")
+    readonly_fields = (
+        "who",
+        "forecast",
+        "still_open",
+        "closed",
+        "by_model",
+        "likely",
+        "judged",
+        "computed",
+    )
     inlines = (LinesInline,)
     more_pages = (ROLL_UP,)
     operations = (
@@ -184,6 +194,19 @@ class ForecastAdmin(ActorAdmin):
     def forecast(self, row: ForecastSnapshot) -> Any:
         """Closed, and open by probability."""
         return show.money(row.weighted_amount, row.currency)
+
+    @display(description="By the score model")
+    def by_model(self, row: ForecastSnapshot) -> Any:
+        """The forecast by what a learned model says of each deal."""
+        return show.money(row.model_weighted_amount, row.currency)
+
+    @display(description="Likely")
+    def likely(self, row: ForecastSnapshot) -> Any:
+        """What it comes to in eight of ten cases."""
+        if row.low_amount is None or row.median_amount is None or row.high_amount is None:
+            return show.NOTHING
+        ends = f"{show.plain_money(row.low_amount)} to {show.plain_money(row.high_amount)}"
+        return f"{ends}, as likely below as above {show.plain_money(row.median_amount)}"
 
     @display(description="Open")
     def still_open(self, row: ForecastSnapshot) -> Any:

@@ -197,7 +197,7 @@ def _figures(total: Figures, found: RollUp) -> list[Figure]:
         Figure(
             "Forecast",
             show.short_money(float(total.weighted_amount), currency),
-            note="closed, and open by probability",
+            note=_likely(total, found),
         ),
         Figure("Open", show.short_money(float(total.open_amount), currency)),
     ]
@@ -210,6 +210,16 @@ def _figures(total: Figures, found: RollUp) -> list[Figure]:
             )
         )
     return shown
+
+
+def _likely(total: Figures, found: RollUp) -> str:
+    outlook = found.outlooks.get(total.currency)
+    if outlook is None:
+        return "closed, and open by probability"
+    low, high = (
+        show.short_money(float(one), total.currency) for one in (outlook.low, outlook.high)
+    )
+    return f"likely {low} to {high}"
 
 
 def _of_quota(total: Figures) -> str:

@@ -52,6 +52,7 @@ class FiguresAnswer(serializers.Serializer):
     open_amount = Amount()
     closed_amount = Amount()
     weighted_amount = Amount()
+    model_weighted_amount = Amount(allow_null=True)
     submitted = JudgedAnswer()
     adjusted = JudgedAnswer(help_text="What was submitted, with adjustments in its place.")
     quota_amount = Amount(allow_null=True)
@@ -60,6 +61,15 @@ class FiguresAnswer(serializers.Serializer):
     coverage = serializers.FloatField(
         allow_null=True, help_text="How many times over what is open covers the gap."
     )
+
+
+class OutlookAnswer(serializers.Serializer):
+    """What the total may come to: less than low in one of ten cases, more than high in one."""
+
+    currency = serializers.CharField()
+    low_amount = Amount()
+    median_amount = Amount()
+    high_amount = Amount()
 
 
 class BranchAnswer(serializers.Serializer):
@@ -79,6 +89,7 @@ class RollUpAnswer(serializers.Serializer):
     user = Card(allow_null=True)
     territory = Card(allow_null=True)
     total = FiguresAnswer(many=True)
+    outlook = OutlookAnswer(many=True)
     own = FiguresAnswer(many=True)
     branches = BranchAnswer(many=True)
 
@@ -109,6 +120,15 @@ class ForecastRollUp(Endpoint):
             "by": found.line,
             **node(found.node_id),
             "total": _sheet(found.total),
+            "outlook": [
+                {
+                    "currency": currency,
+                    "low_amount": cents(one.low),
+                    "median_amount": cents(one.median),
+                    "high_amount": cents(one.high),
+                }
+                for currency, one in sorted(found.outlooks.items())
+            ],
             "own": _sheet(found.own),
             "branches": [
                 {
@@ -135,6 +155,7 @@ def _figures(found: Figures) -> dict[str, Any]:
         "open_amount": cents(found.open_amount),
         "closed_amount": cents(found.closed_amount),
         "weighted_amount": cents(found.weighted_amount),
+        "model_weighted_amount": cents(found.model_weighted_amount),
         "submitted": _judged(found.submitted),
         "adjusted": _judged(found.adjusted),
         "quota_amount": cents(found.quota),

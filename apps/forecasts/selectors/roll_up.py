@@ -18,17 +18,44 @@ from apps.core.money import ZERO
 from apps.core.periods import Period
 from apps.core.permissions import require
 from apps.forecasts.permissions import READ_FORECAST
-from apps.forecasts.rules import ForecastType, Line, Said, Voice, coverage, in_effect
+from apps.forecasts.rules import (
+    FEW_DEALS,
+    Chance,
+    ForecastType,
+    Line,
+    Moments,
+    Outlook,
+    Said,
+    Voice,
+    coverage,
+    in_effect,
+    outlook_of_few,
+    outlook_of_many,
+)
 from apps.opportunities.rules import Category
 from apps.quotas.permissions import READ_QUOTA
 from apps.quotas.selectors import Credited, credited_to
+
+
+@dataclass(frozen=True)
+class Deals:
+    """What the deals of a category and currency come to."""
+
+    category: str
+    count: int
+    amount: Decimal
+    weighted_amount: Decimal
+    model_weighted_amount: Decimal | None
+    variance: float
+    third_moment: float
 
 
 @dataclass
 class Figures:
     """What a node or branch comes to in one currency.
 
-    `amounts` are those of the deals by category, `weighted_amount` is the forecast. What was
+    `amounts` are those of the deals by category, `weighted_amount` is the forecast, by the score
+    model `model_weighted_amount`; `moments` tell what is expected of open deals. What was
     `submitted` and `adjusted` goes by type. Quota and what is `attained` of it are only known in
     the organisation's currency.
     """
@@ -37,6 +64,9 @@ class Figures:
     count: int = 0
     amounts: dict[str, Decimal] = field(default_factory=dict)
     weighted_amount: Decimal = ZERO
+    model_weighted_amount: Decimal | None = None
+    open_count: int = 0
+    moments: Moments = Moments()
     submitted: dict[str, Decimal] = field(default_factory=dict)
     adjusted: dict[str, Decimal] = field(default_factory=dict)
     quota: Decimal | None = None
@@ -70,11 +100,18 @@ class Figures:
             return None
         return coverage(self.open_amount, self.gap)
 
-    def add_deals(self, category: str, count: int, amount: Decimal, weighted: Decimal) -> None:
+    def add_deals(self, deals: Deals) -> None:
         """Count deals of a category in."""
-        self.count += count
-        self.amounts[category] = self.amount_of(category) + amount
-        self.weighted_amount += weighted
+        self.count += deals.count
+        self.amounts[deals.category] = self.amount_of(deals.category) + deals.amount
+        self.weighted_amount += deals.weighted_amount
+        if deals.model_weighted_amount is not None:
+            known = self.model_weighted_amount or ZERO
+            self.model_weighted_amount = known + deals.model_weighted_amount
+        if deals.category != Category.CLOSED:
+            self.open_count += deals.count
+            expected = deals.model_weighted_amount or deals.weighted_amount
+            self.moments += Moments(float(expected), deals.variance, deals.third_moment)
 
     def add_said(self, one: Said) -> None:
         """Count in what somebody said."""
@@ -115,7 +152,8 @@ class Branch:
 
 @dataclass(frozen=True)
 class RollUp:
-    """What a node comes to with everybody below it: its own and its branches make the total.
+    """What a node comes to with everybody below it: its own and its branches make the total, of
+    which `outlooks` tell by currency what it may come to.
 
     Without a node the branches are those at the top of what the actor reaches.
     """
@@ -126,6 +164,7 @@ class RollUp:
     total: Sheet
     own: Sheet
     branches: list[Branch]
+    outlooks: dict[str, Outlook]
 
 
 # Of each line: the table, the column of the one above.
@@ -149,7 +188,8 @@ WITH RECURSIVE tree(id, above_id, head_id) AS (
 SELECT id, above_id, head_id FROM tree
 """
 _DEALS = """
-SELECT b.head, l.currency, l.category, sum(l.count)::int, sum(l.amount), sum(l.weighted_amount)
+SELECT b.head, l.currency, l.category, sum(l.count)::int, sum(l.amount), sum(l.weighted_amount),
+       sum(l.model_weighted_amount), sum(l.variance), sum(l.third_moment)
 FROM unnest(%(nodes)s::uuid[], %(heads)s::uuid[]) AS b(node, head)
 JOIN forecasts_forecastsnapshot s ON s.node_id = b.node AND s.period = %(period)s AND s.is_current
 JOIN forecasts_forecastline l ON l.snapshot_id = s.id
@@ -268,8 +308,8 @@ def _rolled_up(tree: _Tree, period: Period, *, sees_quotas: bool) -> RollUp:
     with connection.cursor() as cursor:
         cursor.execute(_DEALS, parameters)
         for head, currency, *deals in cursor.fetchall():
-            sheets[head][currency].add_deals(*deals)
-            total[currency].add_deals(*deals)
+            sheets[head][currency].add_deals(Deals(*deals))
+            total[currency].add_deals(Deals(*deals))
         cursor.execute(_SAID, parameters)
         said = [Said(*row) for row in cursor.fetchall()]
         cursor.execute(_FORECAST, parameters)
@@ -282,7 +322,45 @@ def _rolled_up(tree: _Tree, period: Period, *, sees_quotas: bool) -> RollUp:
         credited = credited_to(heads, first=period.starts_on, last=period.ends_on)
         _add_credits(credited, {*told, tree.node_id}, sheets, total, tree.node_id)
     own = sheets.pop(tree.node_id, Sheet()) if tree.node_id else Sheet()
-    return RollUp(period, tree.line, tree.node_id, total, own, _branches(tree, sheets, told))
+    return RollUp(
+        period=period,
+        line=tree.line,
+        node_id=tree.node_id,
+        total=total,
+        own=own,
+        branches=_branches(tree, sheets, told),
+        outlooks=_outlooks(total, list(heads), period, tree.line),
+    )
+
+
+_CHANCES = """
+SELECT f.currency, f.amount, coalesce(d.probability, f.probability / 100.0)::float8
+FROM forecasts_forecastfact f
+LEFT JOIN intelligence_dealprobability d ON d.opportunity_id = f.opportunity_id
+WHERE f.{node} = ANY(%s::uuid[]) AND f.ended_at IS NULL AND f.counts_on BETWEEN %s AND %s
+  AND f.category <> 'closed' AND f.currency = ANY(%s)
+"""
+
+
+def _outlooks(total: Sheet, nodes: list[UUID], period: Period, line: Line) -> dict[str, Outlook]:
+    """What a total may come to: deal by deal where they are few, else by their moments."""
+    few = [one.currency for one in total.values() if 0 < one.open_count <= FEW_DEALS]
+    deals: dict[str, list[Chance]] = defaultdict(list)
+    if few:
+        node = "territory_id" if line == Line.TERRITORY else "owner_id"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _CHANCES.format(node=node), [nodes, period.starts_on, period.ends_on, few]
+            )
+            for currency, *chance in cursor.fetchall():
+                deals[currency].append(Chance(*chance))
+    return {
+        one.currency: outlook_of_many(one.closed_amount, one.open_amount, one.moments)
+        if one.open_count > FEW_DEALS
+        else outlook_of_few(one.closed_amount, deals[one.currency])
+        for one in total.values()
+        if one.count
+    }
 
 
 def _add_credits(
