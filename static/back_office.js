@@ -65,3 +65,24 @@ document.addEventListener("DOMContentLoaded", () => {
     input.hasChangeListener = true;
   }
 });
+
+// A row of a table opens what lies below it, and folds it away again.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (!opener) {
+    return;
+  }
+  const isOpen = opener.getAttribute("aria-expanded") === "true";
+  opener.setAttribute("aria-expanded", String(!isOpen));
+  if (!isOpen) {
+    htmx.trigger(opener, "open");
+    return;
+  }
+  const row = opener.closest("[data-place]");
+  const below = `${row.dataset.place}/`;
+  for (const one of row.parentElement.querySelectorAll("[data-place]")) {
+    if (one.dataset.place.startsWith(below)) {
+      one.remove();
+    }
+  }
+});

@@ -57,3 +57,22 @@ class ForecastSubmitted:
     amount: Decimal
     currency: str
     node_id: UUID
+
+
+@event("forecast.adjusted", topic=TOPIC, about="node_id")
+@dataclass(frozen=True, kw_only=True)
+class ForecastAdjusted:
+    """Somebody who leads a person, or manages a territory, takes their forecast for something else.
+
+    Why stays with the adjustment.
+    """
+
+    adjustment_id: UUID
+    supersedes_id: UUID | None
+    period: str
+    territory_id: UUID | None
+    user_id: UUID | None
+    forecast_type: str
+    amount: Decimal
+    currency: str
+    node_id: UUID

@@ -14,7 +14,12 @@ from apps.core.rows.filters import (
 )
 from apps.core.rows.listing import Listing, Ordering
 from apps.core.rows.scope import OwnedScope
-from apps.forecasts.models import ForecastFact, ForecastSnapshot, ForecastSubmission
+from apps.forecasts.models import (
+    ForecastAdjustment,
+    ForecastFact,
+    ForecastSnapshot,
+    ForecastSubmission,
+)
 from apps.forecasts.permissions import READ_FORECAST
 from apps.forecasts.rules import ForecastType
 from apps.forecasts.selectors.nodes import period_named
@@ -51,6 +56,8 @@ _CATEGORIES = """(
     SELECT json_object_agg(k.category, json_build_object(
         'count', coalesce(l.count, 0), 'amount', coalesce(l.amount, 0.00),
         'weighted_amount', coalesce(l.weighted_amount, 0.00),
+        'model_weighted_amount', CASE WHEN t.model_weighted_amount IS NOT NULL
+                                 THEN coalesce(l.model_weighted_amount, 0.00) END,
         'breakdown', coalesce(l.breakdown, '[]')) ORDER BY k.position)
     FROM (VALUES ('commit', 1), ('best_case', 2), ('pipeline', 3), ('closed', 4))
          AS k(category, position)
@@ -59,7 +66,8 @@ _CATEGORIES = """(
 _OTHER_CURRENCIES = """(
     SELECT coalesce(json_agg(json_build_object(
         'currency', l.currency, 'category', l.category, 'count', l.count, 'amount', l.amount,
-        'weighted_amount', l.weighted_amount, 'breakdown', l.breakdown)
+        'weighted_amount', l.weighted_amount,
+        'model_weighted_amount', l.model_weighted_amount, 'breakdown', l.breakdown)
         ORDER BY l.currency, l.category), '[]')
     FROM forecasts_forecastline l WHERE l.snapshot_id = t.id AND l.currency <> t.currency)"""
 # The same coverage as `rules.coverage`, of the pipeline as it was computed.
@@ -75,6 +83,16 @@ _SUBMISSIONS = """(
     FROM forecasts_forecastsubmission s
     WHERE s.node_id = t.node_id AND s.period = t.period
       AND NOT EXISTS (SELECT FROM forecasts_forecastsubmission n WHERE n.supersedes_id = s.id))"""
+_ADJUSTMENTS = """(
+    SELECT coalesce(json_object_agg(a.forecast_type, json_build_object(
+        'id', a.id, 'amount', a.amount, 'currency', a.currency, 'reason', a.reason,
+        'adjusted_by', a.adjusted_by_id,
+        'adjusted_at',
+        to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+        ORDER BY a.forecast_type), '{}')
+    FROM forecasts_forecastadjustment a
+    WHERE a.node_id = t.node_id AND a.period = t.period
+      AND NOT EXISTS (SELECT FROM forecasts_forecastadjustment n WHERE n.supersedes_id = a.id))"""
 
 FORECASTS = Listing(
     name="computed_forecasts",
@@ -93,9 +111,14 @@ FORECASTS = Listing(
         Field("weighted_amount"),
         Field("open_amount"),
         Field("closed_amount"),
+        Field("model_weighted_amount"),
+        Field("low_amount"),
+        Field("median_amount"),
+        Field("high_amount"),
         Field("categories", expression=_CATEGORIES, kind=Kind.JSON),
         Field("other_currencies", expression=_OTHER_CURRENCIES, kind=Kind.JSON),
         Field("submissions", expression=_SUBMISSIONS, kind=Kind.JSON),
+        Field("adjustments", expression=_ADJUSTMENTS, kind=Kind.JSON),
         Field("kind"),
         Field("generated_at", source="taken_at"),
     ),
@@ -108,6 +131,13 @@ FORECASTS = Listing(
     default_ordering="-weighted_amount",
 )
 
+# How likely the score model says now that it is won; what is closed is.
+_BY_MODEL = """(
+    SELECT CASE t.category WHEN 'closed' THEN 1 ELSE coalesce(d.probability, t.probability / 100.0)
+           END
+    FROM intelligence_scoremodel m
+    LEFT JOIN intelligence_dealprobability d ON d.opportunity_id = t.opportunity_id
+    WHERE m.subject = 'deal' AND m.state = 'published')"""
 _DEAL_NAME = "(SELECT o.name FROM opportunities_opportunity o WHERE o.id = t.opportunity_id)"
 
 FORECAST_DEALS = Listing(
@@ -126,6 +156,12 @@ FORECAST_DEALS = Listing(
         Field("amount"),
         Field("probability"),
         Field("weighted_amount"),
+        Field("model_probability", expression=f"round(100 * {_BY_MODEL}, 2)", kind=Kind.MONEY),
+        Field(
+            "model_weighted_amount",
+            expression=f"round(t.amount * {_BY_MODEL}, 2)",
+            kind=Kind.MONEY,
+        ),
         Field("counts_on"),
         Field("counts_since", source="began_at"),
     ),
@@ -150,7 +186,42 @@ FORECAST_DEALS = Listing(
     default_ordering="counts_on",
 )
 
-_IS_LATEST = "NOT EXISTS (SELECT FROM forecasts_forecastsubmission n WHERE n.supersedes_id = t.id)"
+
+def _is_latest(table: str) -> str:
+    return f"NOT EXISTS (SELECT FROM {table} n WHERE n.supersedes_id = t.id)"
+
+
+_JUDGED = (
+    Field("id"),
+    Field("period"),
+    Field("territory", card=TERRITORY_NAMES),
+    Field("user", card=USER_NAMES),
+    Field("forecast_type"),
+    Field("amount"),
+    Field("currency"),
+)
+_LATEST_SUBMISSION = _is_latest("forecasts_forecastsubmission")
+_LATEST_ADJUSTMENT = _is_latest("forecasts_forecastadjustment")
+
+
+def _judged_by(name: str, is_latest: str) -> tuple[Filter, ...]:
+    """What judgements of a kind are narrowed by."""
+    return (
+        _OF_PERIOD,
+        _node("territory_id"),
+        _node("user_id"),
+        one_of("forecast_type", ForecastType),
+        refers_to(name, column=f"{name}_id"),
+        is_true("is_latest", is_latest),
+        at_least("created_after", "created_at", "moment"),
+        at_most("created_before", "created_at", "moment"),
+    )
+
+
+_NEWEST_OR_LARGEST = (
+    Ordering("created_at", 't."created_at"', Kind.MOMENT),
+    Ordering("amount", 't."amount"', Kind.MONEY),
+)
 
 SUBMISSIONS = Listing(
     name="forecasts",
@@ -158,31 +229,30 @@ SUBMISSIONS = Listing(
     read=READ_FORECAST,
     scope=_NODE_SCOPE,
     fields=(
-        Field("id"),
-        Field("period"),
-        Field("territory", card=TERRITORY_NAMES),
-        Field("user", card=USER_NAMES),
-        Field("forecast_type"),
-        Field("amount"),
-        Field("currency"),
+        *_JUDGED,
         Field("notes"),
         Field("submitted_by", source="submitted_by_id", card=USER_NAMES),
         Field("supersedes_id", source="supersedes"),
-        Field("is_latest", expression=_IS_LATEST, kind=Kind.FLAG),
+        Field("is_latest", expression=_LATEST_SUBMISSION, kind=Kind.FLAG),
         Field("created_at"),
     ),
-    filters=(
-        _OF_PERIOD,
-        _node("territory_id"),
-        _node("user_id"),
-        one_of("forecast_type", ForecastType),
-        refers_to("submitted_by", column="submitted_by_id"),
-        is_true("is_latest", _IS_LATEST),
-        at_least("created_after", "created_at", "moment"),
-        at_most("created_before", "created_at", "moment"),
+    filters=_judged_by("submitted_by", _LATEST_SUBMISSION),
+    orderings=_NEWEST_OR_LARGEST,
+)
+
+ADJUSTMENTS = Listing(
+    name="forecast_adjustments",
+    model=ForecastAdjustment,
+    read=READ_FORECAST,
+    scope=_NODE_SCOPE,
+    fields=(
+        *_JUDGED,
+        Field("reason"),
+        Field("adjusted_by", source="adjusted_by_id", card=USER_NAMES),
+        Field("supersedes_id", source="supersedes"),
+        Field("is_latest", expression=_LATEST_ADJUSTMENT, kind=Kind.FLAG),
+        Field("created_at"),
     ),
-    orderings=(
-        Ordering("created_at", 't."created_at"', Kind.MOMENT),
-        Ordering("amount", 't."amount"', Kind.MONEY),
-    ),
+    filters=_judged_by("adjusted_by", _LATEST_ADJUSTMENT),
+    orderings=_NEWEST_OR_LARGEST,
 )

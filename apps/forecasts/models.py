@@ -18,6 +18,16 @@ from apps.territories.models import Territory
 from apps.users.models import User
 
 _SUM_DIGITS = 20
+# All that adding up facts reads of them.
+_ADDED_UP = (
+    "category",
+    "stage",
+    "currency",
+    "amount",
+    "weighted_amount",
+    "probability",
+    "opportunity",
+)
 _CURRENT = Q(is_current=True)
 _COUNTING = Q(ended_at=None)
 _PAST = Q(ended_at__isnull=False)
@@ -49,8 +59,11 @@ class ForecastSnapshot(models.Model):
     """What was to be expected of a person or territory for a period, as computed at a moment.
 
     The totals are those of the lines in `currency`: `weighted_amount` is the forecast (closed, and
-    open by its probability), `open_amount` what is still being worked. Later snapshots take over
-    `is_current`; nothing else of a snapshot is ever altered. `starts_on` and `ends_on` keep what
+    open by its probability), `open_amount` what is still being worked. `model_weighted_amount` is
+    the forecast by the probabilities of the score model, where one was in force; the period comes
+    to less than `low_amount` in one of ten cases and to more than `high_amount` in one. Snapshots
+    of before these were known lack them. Later snapshots take over `is_current`; nothing else of a
+    snapshot is ever altered. `starts_on` and `ends_on` keep what
     the period meant, whatever the fiscal year becomes.
     """
 
@@ -72,6 +85,10 @@ class ForecastSnapshot(models.Model):
     weighted_amount = MoneyField(max_digits=_SUM_DIGITS)
     open_amount = MoneyField(max_digits=_SUM_DIGITS)
     closed_amount = MoneyField(max_digits=_SUM_DIGITS)
+    model_weighted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    low_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    median_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    high_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
 
     class Meta:
         indexes = [
@@ -99,7 +116,8 @@ class ForecastSnapshot(models.Model):
 class ForecastLine(models.Model):
     """What the deals of one category and currency add to a snapshot; empty ones have no line.
 
-    `breakdown` splits it by stage, as `forecast.updated` tells it.
+    `breakdown` splits it by stage, as `forecast.updated` tells it. `variance` and `third_moment`
+    say how far what comes of its deals can lie from what is expected; they add up.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -111,6 +129,9 @@ class ForecastLine(models.Model):
     count = models.IntegerField()
     amount = MoneyField(max_digits=_SUM_DIGITS)
     weighted_amount = MoneyField(max_digits=_SUM_DIGITS)
+    model_weighted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    variance = models.FloatField(default=0)
+    third_moment = models.FloatField(default=0)
     breakdown = models.JSONField()
 
     class Meta:
@@ -165,14 +186,14 @@ class ForecastFact(models.Model):
         indexes = [
             models.Index(
                 fields=["owner", "counts_on"],
-                include=["category", "stage", "currency", "amount", "weighted_amount"],
-                name="forecast_fact_by_owner",
+                include=_ADDED_UP,
+                name="forecast_counts_by_owner",
                 condition=_COUNTING,
             ),
             models.Index(
                 fields=["territory", "counts_on"],
-                include=["category", "stage", "currency", "amount", "weighted_amount"],
-                name="forecast_fact_by_territory",
+                include=_ADDED_UP,
+                name="forecast_counts_by_territory",
                 condition=_COUNTING,
             ),
             models.Index(
@@ -216,11 +237,10 @@ class ForecastFact(models.Model):
         return f"{self.opportunity_id} counts {self.weighted_amount} on {self.counts_on}"
 
 
-@audited("submissions")
-class ForecastSubmission(Record):
-    """What somebody says a territory or person will bring in. Never altered: the next supersedes.
+class Judgement(Record):
+    """What somebody thinks a territory or person will bring in. Never altered: the next supersedes.
 
-    `submitted_by_id` is who said it. `starts_on` and `ends_on` keep what the period meant.
+    `starts_on` and `ends_on` keep what the period meant.
     """
 
     user = models.ForeignKey(
@@ -236,42 +256,75 @@ class ForecastSubmission(Record):
     forecast_type = models.CharField(max_length=20, choices=ForecastType)
     amount = MoneyField(default=ZERO)
     currency = CurrencyField()
-    notes = models.TextField(blank=True)
-    submitted_by_id = models.UUIDField()
     supersedes = models.OneToOneField(
         "self", null=True, on_delete=models.PROTECT, related_name="superseded_by"
     )
 
     class Meta:
-        indexes = [
-            models.Index(fields=["-created_at", "-id"], name="submission_newest"),
-            models.Index(fields=["user", "-created_at", "-id"], name="submission_by_user"),
-            models.Index(
-                fields=["territory", "-created_at", "-id"], name="submission_by_territory"
-            ),
-            models.Index(
-                fields=["node_id", "period", "forecast_type", "-created_at"],
-                name="submission_of_node",
-            ),
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                "node_id",
-                "period",
-                "forecast_type",
-                name="submission_one_first",
-                condition=Q(supersedes=None),
-            ),
-            models.CheckConstraint(condition=_ONE_NODE, name="submission_of_one_node"),
-            models.CheckConstraint(
-                condition=Q(ends_on__gte=F("starts_on")), name="submission_period_direction"
-            ),
-            models.CheckConstraint(condition=Q(amount__gte=0), name="submission_not_negative"),
-            models.CheckConstraint(
-                condition=Q(supersedes=None) | ~Q(supersedes=F("id")),
-                name="submission_supersedes_other",
-            ),
-        ]
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.forecast_type} {self.amount} {self.currency} for {self.period}"
+
+
+def _found_by(word: str) -> list[models.Index]:
+    """How judgements of a kind are found."""
+    return [
+        models.Index(fields=["-created_at", "-id"], name=f"{word}_newest"),
+        models.Index(fields=["user", "-created_at", "-id"], name=f"{word}_by_user"),
+        models.Index(fields=["territory", "-created_at", "-id"], name=f"{word}_by_territory"),
+        models.Index(
+            fields=["node_id", "period", "forecast_type", "-created_at"], name=f"{word}_of_node"
+        ),
+    ]
+
+
+def _holds_for(word: str) -> list[models.BaseConstraint]:
+    """What holds for judgements of a kind: each is of one node, and they make one chain."""
+    return [
+        models.UniqueConstraint(
+            "node_id",
+            "period",
+            "forecast_type",
+            name=f"{word}_one_first",
+            condition=Q(supersedes=None),
+        ),
+        models.CheckConstraint(condition=_ONE_NODE, name=f"{word}_of_one_node"),
+        models.CheckConstraint(
+            condition=Q(ends_on__gte=F("starts_on")), name=f"{word}_period_direction"
+        ),
+        models.CheckConstraint(condition=Q(amount__gte=0), name=f"{word}_not_negative"),
+        models.CheckConstraint(
+            condition=Q(supersedes=None) | ~Q(supersedes=F("id")), name=f"{word}_supersedes_other"
+        ),
+    ]
+
+
+@audited("submissions")
+class ForecastSubmission(Judgement):
+    """What somebody says a territory or person will bring in, for whom they speak."""
+
+    notes = models.TextField(blank=True)
+    submitted_by_id = models.UUIDField()
+
+    class Meta:
+        indexes = _found_by("submission")
+        constraints = _holds_for("submission")
+
+
+@audited("forecast_adjustments")
+class ForecastAdjustment(Judgement):
+    """What somebody who leads a person, or manages a territory, takes their forecast for, and why.
+
+    It stands beside what was computed and submitted and alters neither.
+    """
+
+    reason = models.TextField()
+    adjusted_by_id = models.UUIDField()
+
+    class Meta:
+        indexes = _found_by("adjustment")
+        constraints = [
+            *_holds_for("adjustment"),
+            models.CheckConstraint(condition=~Q(reason=""), name="adjustment_has_a_reason"),
+        ]

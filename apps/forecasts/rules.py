@@ -1,14 +1,18 @@
-"""What forecasts are made for, how they compare and why they change. No database, no clock."""
+"""What forecasts are made for, how they compare, add up and change. No database, no clock."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import groupby
+from math import sqrt
 from uuid import UUID
 
 from django.db.models import TextChoices
 
+from apps.core.money import CENT, to_cents
 from apps.core.periods import Period, PeriodKind, period_containing
 from apps.opportunities.rules import Category
 
@@ -65,6 +69,153 @@ def coverage(pipeline: Decimal, amount: Decimal) -> Decimal | None:
     if not amount:
         return None
     return (pipeline / amount).quantize(_COVERAGE_STEP, rounding=ROUND_HALF_UP)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a period may come to: less than `low` in one of ten cases, more than `high` in one."""
+
+    low: Decimal
+    median: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True)
+class Chance:
+    """An open deal that is won with a probability of 0 to 1, or else brings nothing."""
+
+    amount: Decimal
+    probability: float
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What is expected of open deals and how far that spreads: these add up, deal by deal."""
+
+    mean: float = 0.0
+    variance: float = 0.0
+    third: float = 0.0
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            self.mean + other.mean, self.variance + other.variance, self.third + other.third
+        )
+
+
+# So many deals are worked out case by case; more come close enough to a bell.
+FEW_DEALS = 60
+_TENTHS = (0.1, 0.5, 0.9)
+_DEVIATIONS = (-1.2815515655446004, 0.0, 1.2815515655446004)
+_MOST_CASES = 512
+
+
+def outlook_of_few(closed: Decimal, deals: Sequence[Chance]) -> Outlook:
+    """What a period may come to, from every way in which its open deals can end.
+
+    Exact up to nine deals. Of more, sums next to each other are taken together by their mean, a
+    few hundred in all.
+    """
+    cases: dict[float, float] = {0.0: 1.0}
+    for one in sorted(deals, key=lambda chance: chance.amount):
+        amount = float(one.amount / CENT)
+        ended: dict[float, float] = {}
+        for total, share in cases.items():
+            ended[total] = ended.get(total, 0.0) + share * (1 - one.probability)
+            ended[total + amount] = ended.get(total + amount, 0.0) + share * one.probability
+        cases = ended if len(ended) <= _MOST_CASES else _taken_together(ended)
+    reached, found = 0.0, []
+    wanted = list(_TENTHS)
+    for total, share in sorted(cases.items()):
+        reached += share
+        while wanted and reached >= wanted[0] - 1e-9:
+            found.append(closed + to_cents(Decimal(total) * CENT))
+            wanted.pop(0)
+    return Outlook(*found)
+
+
+def _taken_together(cases: Mapping[float, float]) -> dict[float, float]:
+    step = max(cases) / (_MOST_CASES // 2)
+    found = {}
+    for _, near in groupby(sorted(cases.items()), key=lambda case: int(case[0] / step)):
+        totals, shares = zip(*near, strict=True)
+        share = sum(shares)
+        if share:
+            mean = sum(a * b for a, b in zip(totals, shares, strict=True)) / share
+            found[mean] = share
+    return found
+
+
+def outlook_of_many(closed: Decimal, open_amount: Decimal, moments: Moments) -> Outlook:
+    """What a period may come to, from the moments of its many open deals.
+
+    A bell, leaning as far as they do (Cornish and Fisher), within what is possible. It leans by two
+    at most: further it would turn over.
+    """
+    spread = sqrt(moments.variance)
+    lean = min(max(moments.third / spread**3, -2.0), 2.0) if spread else 0.0
+
+    def at(deviation: float) -> Decimal:
+        leaning = deviation + lean * (deviation**2 - 1) / 6
+        total = closed + to_cents(Decimal(moments.mean + spread * leaning))
+        return min(max(total, closed), closed + open_amount)
+
+    return Outlook(*map(at, _DEVIATIONS))
+
+
+class Line(TextChoices):
+    """Along what forecasts are rolled up."""
+
+    REPORTING = "reporting_line", "Reporting line"
+    TERRITORY = "territory", "Territory"
+
+
+class Voice(TextChoices):
+    """What an amount is that somebody gave for a person or territory."""
+
+    SUBMITTED = "submitted"
+    ADJUSTED = "adjusted"
+    QUOTA = "quota"
+
+
+@dataclass(frozen=True)
+class Said:
+    """An amount that somebody gave for a node, which speaks for everybody below it too."""
+
+    node_id: UUID
+    voice: str
+    forecast_type: str
+    currency: str
+    amount: Decimal
+
+
+def in_effect(said: Iterable[Said], above: Mapping[UUID, UUID | None]) -> list[Said]:
+    """What is said of some branches in all: whoever is further up speaks for those below.
+
+    What was adjusted replaces what the same node submitted. Submissions that no adjustment touches
+    count among the adjusted too, so that these come to all of the branch.
+
+    Args:
+        said: at most one of each voice, type and node.
+        above: for each node the one above it; None at the head of a branch.
+    """
+    known = list(said)
+    adjusted = {(one.node_id, one.forecast_type) for one in known if one.voice == Voice.ADJUSTED}
+    known += [
+        replace(one, voice=Voice.ADJUSTED)
+        for one in known
+        if one.voice == Voice.SUBMITTED and (one.node_id, one.forecast_type) not in adjusted
+    ]
+    voices = {(one.voice, one.forecast_type, one.node_id) for one in known}
+
+    def is_topmost(one: Said) -> bool:
+        node = above[one.node_id]
+        while node is not None:
+            if (one.voice, one.forecast_type, node) in voices:
+                return False
+            node = above[node]
+        return True
+
+    return [one for one in known if is_topmost(one)]
 
 
 class Standing(TextChoices):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -96,6 +96,36 @@ def attained_of(quota_ids: Sequence[UUID]) -> dict[UUID, Decimal | None]:
             f"SELECT t.id, {ATTAINED} FROM quotas_quota t WHERE t.id = ANY(%s)", [list(quota_ids)]
         )
         return dict(cursor.fetchall())
+
+
+@dataclass(frozen=True)
+class Credited:
+    """What a branch is credited: what was sold in it, and the help of whoever heads it."""
+
+    sold: Decimal = ZERO
+    helped: Decimal = ZERO
+
+
+_OF_BRANCHES = """
+SELECT b.head, coalesce(sum(c.converted) FILTER (WHERE c.kind <> 'overlay'), 0.00),
+       coalesce(sum(c.converted) FILTER (WHERE c.kind = 'overlay'), 0.00)
+FROM unnest(%s::uuid[], %s::uuid[]) AS b(holder, head)
+JOIN quotas_quotacredit c ON c.holder_id = b.holder AND c.closed_on BETWEEN %s AND %s
+ AND (c.kind <> 'overlay' OR b.holder = b.head)
+GROUP BY b.head
+"""
+
+
+def credited_to(
+    heads: Mapping[UUID, UUID | None], *, first: date, last: date
+) -> dict[UUID | None, Credited]:
+    """What branches are credited for some days, by their heads.
+
+    `heads` holds, of each person or territory, whose branch it belongs to.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_BRANCHES, [list(heads), list(heads.values()), first, last])
+        return {head: Credited(*sums) for head, *sums in cursor.fetchall()}
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Planning",
         (
             ("forecasts.ForecastSnapshot", "Forecasts", "trending_up"),
+            ("forecasts.ForecastSnapshot:roll_up", "Roll-up", "account_tree"),
             ("forecasts.ForecastSubmission", "Submissions", "campaign"),
+            ("forecasts.ForecastAdjustment", "Adjustments", "tune"),
             ("quotas.Quota", "Quotas", "flag"),
             ("commissions.CommissionEntry", "Commissions", "payments"),
             ("commissions.CommissionPlan", "Commission plans", "percent"),
@@ -82,16 +84,24 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _page(request: HttpRequest, label: str, title: str, icon: str) -> dict[str, Any] | None:
+    label, _, further = label.partition(":")
     model = apps.get_model(label)
     if not admin.site.is_registered(model):
         return None
-    if not admin.site.get_model_admin(model).has_view_permission(request):
+    page: Any = admin.site.get_model_admin(model)
+    if not page.has_view_permission(request):
         return None
     meta = model._meta
-    address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    address = reverse(f"admin:{meta.app_label}_{meta.model_name}_{further or 'changelist'}")
     return {
         "title": title,
         "icon": icon,
         "link": address,
-        "active": request.path.startswith(address),
+        "active": request.path.startswith(address) and (further or not _is_further(request, page)),
     }
+
+
+def _is_further(request: HttpRequest, page: Any) -> bool:
+    """Whether it is a page of the model's other than its list and those of its rows."""
+    further = getattr(page, "more_pages", ())
+    return any(request.path == one.address(page.opts) for one in further)

@@ -83,7 +83,13 @@ def test_shows_a_person_with_categories_and_what_was_submitted(
     snapshot = ForecastSnapshot.objects.get(
         node_id=rep.pk, period=this_quarter().key, is_current=True
     )
-    nothing = {"count": 0, "amount": 0.00, "weighted_amount": 0.00, "breakdown": []}
+    nothing = {
+        "count": 0,
+        "amount": 0.00,
+        "weighted_amount": 0.00,
+        "model_weighted_amount": None,
+        "breakdown": [],
+    }
 
     def said(one, coverage):
         return {
@@ -106,11 +112,17 @@ def test_shows_a_person_with_categories_and_what_was_submitted(
         "weighted_amount": 380.10,
         "open_amount": 1200.50,
         "closed_amount": 0.00,
+        "model_weighted_amount": None,
+        # Won are neither (8 %), the smaller one (72 %), the larger one (2 %) or both (18 %).
+        "low_amount": 200.00,
+        "median_amount": 200.00,
+        "high_amount": 1200.50,
         "categories": {
             "commit": {
                 "count": 1,
                 "amount": 200.00,
                 "weighted_amount": 180.00,
+                "model_weighted_amount": None,
                 "breakdown": [
                     {
                         "stage": "negotiation",
@@ -125,6 +137,7 @@ def test_shows_a_person_with_categories_and_what_was_submitted(
                 "count": 1,
                 "amount": 1000.50,
                 "weighted_amount": 200.10,
+                "model_weighted_amount": None,
                 "breakdown": [
                     {
                         "stage": "discovery",
@@ -142,6 +155,7 @@ def test_shows_a_person_with_categories_and_what_was_submitted(
             "best_case": said(submitted[2], None),
             "pipeline": said(submitted[3], None),
         },
+        "adjustments": {},
         "kind": "request",
         "generated_at": snapshot.taken_at.isoformat().replace("+00:00", "Z"),
     }
@@ -212,6 +226,8 @@ def test_drills_down_to_the_deals(api, rep, west, url, forecast):
         "amount": 1000.50,
         "probability": 20,
         "weighted_amount": 200.10,
+        "model_probability": None,
+        "model_weighted_amount": None,
         "counts_on": today().isoformat(),
     }
     for query, expected in (

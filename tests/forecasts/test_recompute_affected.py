@@ -233,7 +233,7 @@ def test_costs_the_same_for_one_deal_and_for_many(rep, west, system, django_asse
             make_deal(account=account, territory_id=west.pk, expected_close_date=today())
             for _ in range(many)
         ]
-        with django_assert_num_queries(13):
+        with django_assert_num_queries(16):
             recompute_affected(opportunity_ids=[one.pk for one in deals], actor=system)
 
 

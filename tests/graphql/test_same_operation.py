@@ -14,13 +14,16 @@ from django.utils import timezone
 from apps.core.contact_points import email_key
 from apps.core.models import BusinessEvent
 from apps.core.periods import PeriodKind, organisation_day, period_containing
-from apps.forecasts.models import ForecastSubmission
+from apps.forecasts.models import ForecastAdjustment, ForecastSnapshot, ForecastSubmission
+from apps.forecasts.selectors.nodes import period_named
+from apps.forecasts.services.computation import compute_forecasts
 from apps.leads.models import Lead, LeadAssignment
 from apps.opportunities.models import Opportunity
 from tests.factories.accounts import AccountFactory
 from tests.factories.leads import LeadFactory
 from tests.factories.opportunities import default_pipeline, make_deal
 from tests.factories.territories import TerritoryFactory, TerritoryMemberFactory
+from tests.factories.users import UserFactory
 
 DOORS = ("rest", "graphql", "back_office")
 
@@ -433,4 +436,49 @@ def test_create_forecast_is_refused_alike(doors, rep):
     outcomes = {door: forecast(door, doors(rep), closed, this_quarter()) for door in DOORS}
     refused_alike(outcomes, "VALIDATION_ERROR", "territory_inactive")
     assert ForecastSubmission.objects.count() == 0
+    assert told() == []
+
+
+ADJUST = """
+mutation ($id: ID!, $input: AdjustForecastInput!) {
+  adjustForecast(forecastId: $id, input: $input) { id }
+}
+"""
+
+
+def adjust(door, via, forecast):
+    said = {"amount": 7.5, "reason": "The buyer left."}
+    if door == "rest":
+        return via.rest("POST", f"/forecasts/{forecast.pk}/adjustments", said)
+    if door == "graphql":
+        return via.graphql(ADJUST, id=forecast.pk, input=said)
+    return via.office(operation(forecast, "adjust"), forecast_type="commit", **said)
+
+
+@pytest.fixture
+def forecasts(manager, system):
+    """A computed forecast for each door, of people who report to the manager."""
+    people = [UserFactory(manager=manager) for _ in DOORS]
+    compute_forecasts(actor=system, periods=[period_named(this_quarter())])
+    return [ForecastSnapshot.objects.get(user=one) for one in people]
+
+
+def test_adjust_forecast(doors, manager, forecasts):
+    seen = []
+    BusinessEvent.objects.all().delete()
+    for door, one in zip(DOORS, forecasts, strict=True):
+        assert adjust(door, doors(manager), one) is None
+        adjustment = ForecastAdjustment.objects.get(user=one.user)
+        names = ("period", "forecast_type", "amount", "currency", "reason", "adjusted_by_id")
+        seen.append((facts(adjustment, *names), told()))
+        BusinessEvent.objects.all().delete()
+    same(seen)
+
+
+def test_adjust_forecast_is_refused_alike(doors, manager, forecasts, system):
+    own = ForecastSnapshot.objects.get(user=manager)
+    BusinessEvent.objects.all().delete()
+    outcomes = {door: adjust(door, doors(manager), own) for door in DOORS}
+    refused_alike(outcomes, "FORBIDDEN", "not_above")
+    assert ForecastAdjustment.objects.count() == 0
     assert told() == []

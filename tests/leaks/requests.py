@@ -269,13 +269,19 @@ def back_office(draw: Any, pool: Pool) -> Asked:
     """A visit of a page, a search, an autocomplete or an operation."""
     prefix, page = draw(st.sampled_from(pages()))
     row = draw(st.sampled_from(pool.ids))
-    what = draw(st.sampled_from(["list", "search", "page", "operation", "start", "suggest"]))
+    what = draw(
+        st.sampled_from(["list", "search", "page", "operation", "more", "start", "suggest"])
+    )
     if what == "start":
         return Asked("office", "get", reverse("admin:index"))
     if what == "suggest":
         asked = {"term": draw(st.sampled_from(pool.words)), "app_label": page.opts.app_label}
         asked |= {"model_name": page.opts.model_name, "field_name": "owner"}
         return Asked("office", "get", f"{reverse('admin:autocomplete')}?{urlencode(asked)}")
+    if what == "more" and page.more_pages:
+        more = draw(st.sampled_from(page.more_pages))
+        asked = {"node": row, "by": draw(st.sampled_from(["territory", "reporting_line"]))}
+        return Asked("office", "get", more.address(page.opts, **asked))
     if what == "page":
         return Asked("office", "get", reverse(f"{prefix}_change", args=[row]))
     if what == "operation" and page.offered:
@@ -297,8 +303,10 @@ def plain() -> Iterator[Asked]:
     for address, method, _ in rest_operations():
         if method == "get" and "{" not in address:
             yield Asked("rest", "get", address)
-    for prefix, _ in pages():
+    for prefix, page in pages():
         yield Asked("office", "get", reverse(f"{prefix}_changelist"))
+        for one in page.more_pages:
+            yield Asked("office", "get", one.address(page.opts))
 
 
 def anything(pool: Pool) -> Any:

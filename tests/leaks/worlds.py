@@ -18,6 +18,7 @@ from apps.core.actors import Actor, system_actor
 from apps.core.identifiers import new_id
 from apps.core.imports.requests import request_import
 from apps.forecasts.models import ForecastSubmission
+from apps.forecasts.services.adjustments import adjust_forecast
 from apps.forecasts.services.computation import recompute_affected
 from apps.forecasts.services.submissions import submit_forecast
 from apps.integrations.services.inbox import take_message
@@ -182,9 +183,14 @@ def _submit(world: World, actor: Actor) -> None:
         notes=f"{world.word} call",
         actor=actor,
     )
-    world.ids |= set(
-        ForecastSubmission.objects.filter(territory=world.territory).values_list("pk", flat=True)
+    submission = ForecastSubmission.objects.get(territory=world.territory)
+    adjustment = adjust_forecast(
+        forecast_id=submission.pk,
+        amount=world.amount,
+        reason=f"{world.word} doubts",
+        actor=actor_of(world.people[Role.SALES_MANAGER]),
     )
+    world.ids |= {submission.pk, adjustment.pk}
 
 
 def _forecast(rep: User) -> None:

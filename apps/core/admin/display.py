@@ -57,6 +57,14 @@ def short_money(amount: float, currency: str) -> str:
     return f"{amount / 1e3:,.0f} k {currency}" if amount >= 1e4 else f"{amount:,.0f} {currency}"
 
 
+def whole_money(amount: Decimal | None) -> SafeString | str:
+    """An amount without cents, with the exact one behind it."""
+    if amount is None:
+        return NOTHING
+    whole = format_decimal(amount, format="#,##0", locale="en")
+    return format_html('<span title="{}">{}</span>', plain_money(amount), whole)
+
+
 def money(amount: Decimal | None, currency: str = "") -> SafeString | str:
     """An amount, right-aligned with its currency."""
     if amount is None:

@@ -3,12 +3,22 @@
 from django.urls import path
 
 from apps.forecasts.api.changes import ForecastChanges, ForecastChangesDeals
-from apps.forecasts.api.forecasts import ForecastCollection, PeriodDeals, PeriodForecasts
+from apps.forecasts.api.forecasts import (
+    AdjustmentCollection,
+    ForecastAdjustments,
+    ForecastCollection,
+    PeriodDeals,
+    PeriodForecasts,
+)
+from apps.forecasts.api.roll_up import ForecastRollUp
 
 urlpatterns = [
     path("forecasts", ForecastCollection.as_view()),
     path("forecasts/changes", ForecastChanges.as_view()),
     path("forecasts/changes/deals", ForecastChangesDeals.as_view()),
+    path("forecasts/adjustments", AdjustmentCollection.as_view()),
+    path("forecasts/<uuid:forecast_id>/adjustments", ForecastAdjustments.as_view()),
     path("forecasts/<str:period>", PeriodForecasts.as_view()),
+    path("forecasts/<str:period>/rollup", ForecastRollUp.as_view()),
     path("forecasts/<str:period>/deals", PeriodDeals.as_view()),
 ]

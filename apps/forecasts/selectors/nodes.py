@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
+from apps.core.actors import Actor
 from apps.core.money import ZERO
 from apps.core.periods import Period, organisation_day, parse_period
 from apps.core.permissions import ADMIN, SALES_MANAGER, SALES_REP
@@ -67,6 +69,40 @@ def periods_forecast_for(node_ids: Collection[UUID]) -> list[tuple[Node, Period]
         )
         for one in found.only("user_id", "territory_id", "period", "starts_on", "ends_on")
     ]
+
+
+# Whoever owns a territory or one above it manages it, and so do its managers of today.
+_LEADS = """
+WITH line AS (SELECT unnest(quotas_above(ARRAY[%(node)s::uuid])) AS id), head(id) AS (
+    SELECT id FROM line WHERE %(is_person)s AND id <> %(node)s
+    UNION ALL
+    SELECT t.owner_id FROM territories_territory t JOIN line ON line.id = t.id
+    UNION ALL
+    SELECT m.user_id FROM territories_territorymember m JOIN line ON line.id = m.territory_id
+    WHERE m.role = 'manager' AND m.valid_from <= %(today)s
+      AND (m.valid_until IS NULL OR m.valid_until >= %(today)s)
+)
+SELECT coalesce(%(actor)s = ANY(quotas_above(ARRAY(SELECT id FROM head))), FALSE)
+"""
+
+
+def is_above(actor: Actor, node: Node, *, today: date) -> bool:
+    """Whether somebody leads a person, or manages a territory or leads who does.
+
+    An administrator stands above everybody else.
+    """
+    if actor.role == ADMIN or actor.is_system:
+        return actor.id != node.id
+    parameters: dict[str, Any] = {
+        "node": node.id,
+        "is_person": node.user_id is not None,
+        "actor": actor.id,
+        "today": today,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_LEADS, parameters)
+        (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def current_pipeline(*, node: Node, period: Period, currency: str) -> Decimal:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from apps.core.actors import Actor
 from apps.core.commands import command
@@ -15,10 +15,9 @@ from apps.core.database import take_turn
 from apps.core.errors import InvalidInput
 from apps.core.journal import publish
 from apps.core.loading import insert_rows
-from apps.core.periods import Period
 from apps.core.permissions import require
 from apps.forecasts.events import ForecastSubmitted
-from apps.forecasts.models import ForecastSubmission
+from apps.forecasts.models import ForecastSubmission, Judgement
 from apps.forecasts.permissions import SUBMIT_FORECAST
 from apps.forecasts.rules import Node, coverage
 from apps.forecasts.selectors.nodes import current_pipeline, period_named
@@ -71,7 +70,7 @@ def submit_forecast(
     node = _node_within_reach(territory_id, user_id, actor)
     wanted = period_named(period)
     currency = currency or settings.DEFAULT_CURRENCY
-    previous = _latest(node, wanted, forecast_type)
+    previous = latest_of(ForecastSubmission, node, wanted.key, forecast_type)
     submission = ForecastSubmission(
         user_id=node.user_id,
         territory_id=node.territory_id,
@@ -116,17 +115,9 @@ def _node_within_reach(territory_id: UUID | None, user_id: UUID | None, actor: A
     return Node(user_id=user_id)
 
 
-_LATEST = """
-SELECT s.id FROM forecasts_forecastsubmission s
-WHERE s.node_id = %s AND s.period = %s AND s.forecast_type = %s
-  AND NOT EXISTS (SELECT FROM forecasts_forecastsubmission n WHERE n.supersedes_id = s.id)
-"""
-
-
-def _latest(node: Node, period: Period, forecast_type: str) -> UUID | None:
+def latest_of(kind: type[Judgement], node: Node, period: str, forecast_type: str) -> UUID | None:
     """What was said last; nobody else says anything about the same until the transaction ends."""
-    take_turn(f"forecast {node.id} {period.key} {forecast_type}")
-    with connection.cursor() as cursor:
-        cursor.execute(_LATEST, [node.id, period.key, forecast_type])
-        found = cursor.fetchone()
-    return found[0] if found else None
+    take_turn(f"{kind.__name__} {node.id} {period} {forecast_type}")
+    rows: Any = kind._default_manager
+    said = rows.filter(node_id=node.id, period=period, forecast_type=forecast_type)
+    return said.filter(superseded_by=None).values_list("pk", flat=True).first()

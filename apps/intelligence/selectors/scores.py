@@ -10,12 +10,18 @@ from django.utils import timezone
 from apps.core.actors import Actor
 from apps.core.errors import NotFound
 from apps.core.permissions import require
-from apps.intelligence.models import DealProbability
+from apps.intelligence.models import DealProbability, ScoreModel
 from apps.opportunities.models import Opportunity
 from apps.opportunities.permissions import READ_OPPORTUNITY
 from apps.opportunities.rules import deal_score
 from apps.opportunities.selectors import processes
 from apps.opportunities.services.scores import health_of
+
+
+def is_published(subject: str) -> bool:
+    """Whether a score model of a subject is in force."""
+    published = ScoreModel.objects.filter(subject=subject, state=ScoreModel.State.PUBLISHED)
+    return published.exists()
 
 
 def score_of_deal(*, opportunity_id: UUID, actor: Actor) -> dict[str, Any]:

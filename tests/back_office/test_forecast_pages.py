@@ -1,0 +1,106 @@
+"""Pages of forecasts: what is said beside what is computed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from apps.forecasts.models import ForecastAdjustment, ForecastSnapshot
+from apps.forecasts.services.computation import compute_forecasts
+from apps.forecasts.services.submissions import submit_forecast
+from tests.factories.forecasts import this_quarter, today
+from tests.factories.opportunities import default_pipeline, make_deal
+from tests.factories.users import UserFactory
+
+FORECASTS = "admin:forecasts_forecastsnapshot_changelist"
+
+
+@pytest.fixture
+def forecast(rep, system, acting):
+    """A forecast of the rep, who submitted one."""
+    default_pipeline()
+    make_deal(owner=rep, amount=Decimal("900.00"), expected_close_date=today())
+    compute_forecasts(actor=system, periods=[this_quarter()])
+    submit_forecast(
+        period=this_quarter().key,
+        forecast_type="commit",
+        amount=Decimal("1234.00"),
+        user_id=rep.pk,
+        actor=acting(rep),
+    )
+    return ForecastSnapshot.objects.get(user=rep)
+
+
+def test_a_manager_adjusts_a_forecast_on_its_page(office, manager, forecast):
+    client = office(manager)
+    page = reverse("admin:forecasts_forecastsnapshot_change", args=[forecast.pk])
+    assert "Adjust" in client.get(page).content.decode()
+    client.post(
+        reverse("admin:forecasts_forecastsnapshot_operation_adjust", args=[forecast.pk]),
+        {"forecast_type": "commit", "amount": "777.00", "reason": "The buyer left."},
+    )
+    assert ForecastAdjustment.objects.get().amount == Decimal("777.00")
+    shown = client.get(page).content.decode()
+    for text in ("1,234.00", "777.00", "The buyer left.", "Mia Manager"):
+        assert text in shown
+    listed = client.get(reverse("admin:forecasts_forecastadjustment_changelist"))
+    assert "The buyer left." in listed.content.decode()
+
+
+def test_a_rep_is_offered_no_adjustment(office, rep, forecast):
+    page = reverse("admin:forecasts_forecastsnapshot_change", args=[forecast.pk])
+    assert "operation_adjust" not in office(rep).get(page).content.decode()
+
+
+def test_the_list_costs_as_much_for_many_as_for_one(
+    office, admin, system, forecast, django_assert_max_num_queries
+):
+    UserFactory.create_batch(20)
+    compute_forecasts(actor=system, periods=[this_quarter()])
+    client = office(admin)
+    client.get(reverse(FORECASTS))
+    with django_assert_max_num_queries(9):
+        page = client.get(reverse(FORECASTS))
+    assert len(page.context["cl"].result_list) > 20
+    assert "1,234.00" in page.content.decode()
+
+
+ROLL_UP = "admin:forecasts_forecastsnapshot_roll_up"
+
+
+def test_a_roll_up_opens_branch_by_branch(
+    office, admin, manager, rep, forecast, django_assert_num_queries
+):
+    client = office(admin)
+    client.get(reverse(ROLL_UP))
+    with django_assert_num_queries(9):
+        page = client.get(reverse(ROLL_UP))
+    rows = {one.name: one for one in page.context["rows"]}
+    assert rows["Mia Manager"].opens
+    assert "Rex Rep" not in page.content.decode()
+    part = client.get(rows["Mia Manager"].opens, headers={"HX-Request": "true"})
+    text = part.content.decode()
+    assert "Rex Rep" in text
+    assert "Mia Manager alone" in text
+    assert "1,234" in text
+    assert "<html" not in text
+    names = [(one.name, one.place, one.depth) for one in part.context["rows"]]
+    assert names == [
+        ("Mia Manager alone", f"/{manager.pk}/own", 2),
+        ("Rex Rep", f"/{manager.pk}/{rep.pk}", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"node": "me"}, {"by": "product"}, {"period": "Q5_2026"}, {"node": None}],
+)
+def test_a_roll_up_tells_what_it_refuses_and_begins_anew(office, rep, outsider, forecast, query):
+    if query == {"node": None}:
+        query = {"node": str(outsider.pk)}
+    answer = office(rep).get(reverse(ROLL_UP), query, follow=True)
+    assert answer.redirect_chain == [(reverse(ROLL_UP), 302)]
+    assert len(answer.context["messages"]) == 1
+    assert answer.context["head"].name == "Rex Rep"
