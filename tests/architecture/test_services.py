@@ -35,6 +35,8 @@ BY_A_COMMAND = """
     accounts: reassign_account delete_account restore_account
     catalog: retire_product
     core: request_import
+    customer_success: record_health record_usage record_nps record_ticket record_escalation
+        record_feature_request
     integrations: handle_due
     leads: create_lead take_qualified_lead move_leads delete_leads delete_lead
     quotas: allocate_quota
@@ -53,9 +55,10 @@ WITHIN_A_COMMAND = """
 """
 ONLY_READING_OR_LOCKING = """
     activities: lock_activity lock_subjects
-    accounts: match_account account_in_hand check_place first_place routed_places
+    accounts: match_account recognise_account account_in_hand check_place first_place routed_places
     core: job_visible_to consents_of preview_import import_visible_to changes_visible_to
         fields_of_each hidden_columns
+    customer_success: account_meant
     leads: lock_leads lock_lead lock_for_conversion
     opportunities: take_in_hand take_one_in_hand refuse_stale owner_of_new account_within_reach
     quotas: lock_quota check_holders
