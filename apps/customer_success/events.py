@@ -46,3 +46,6 @@ class CriticalTicketClosed:
     partner: str
     external_id: str
     as_of: datetime
+
+
+NEWS_OF_CUSTOMERS = (AccountHealthChanged, CriticalTicketOpened, CriticalTicketClosed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import TextChoices
@@ -59,6 +60,18 @@ OVER: Mapping[str, tuple[str, ...]] = {
     CaseKind.ESCALATION: ("resolved",),
     CaseKind.FEATURE_REQUEST: ("shipped", "declined"),
 }
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a customer fares, as far as it matters to deals; without `health` nobody said."""
+
+    health: int | None = None
+    previous_health: int | None = None
+    critical_tickets: int = 0
+
+
+UNKNOWN = Standing()
 
 
 def level_of(score: int) -> Level:

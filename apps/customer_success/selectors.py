@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
@@ -14,6 +13,7 @@ from apps.core.errors import NotFound
 from apps.core.permissions import require
 from apps.customer_success.models import Measure
 from apps.customer_success.permissions import READ_CUSTOMER
+from apps.customer_success.rules import Standing
 
 
 def measure_of(*, account_id: UUID, kind: str, actor: Actor) -> Measure | None:
@@ -28,17 +28,6 @@ def measure_of(*, account_id: UUID, kind: str, actor: Actor) -> Measure | None:
     return found
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How a customer fares, as far as it matters to deals."""
-
-    health: int | None = None
-    previous_health: int | None = None
-    critical_tickets: int = 0
-
-
-UNKNOWN = Standing()
-
 _STANDINGS = """
 SELECT a.id, m.score, m.previous_score,
        (SELECT count(*) FROM customer_success_case c
@@ -51,6 +40,8 @@ LEFT JOIN customer_success_measure m ON m.account_id = a.id AND m.kind = 'health
 
 def standings_of(account_ids: Collection[UUID]) -> dict[UUID, Standing]:
     """How customers fare, whoever may see them."""
+    if not account_ids:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(_STANDINGS, [list(account_ids)])
         return {account_id: Standing(*facts) for account_id, *facts in cursor.fetchall()}

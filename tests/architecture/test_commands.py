@@ -108,6 +108,8 @@ NOT_OFFERED = {
     ("check_drift", OFFICE): _BY_MACHINE,
     ("score_deals", REST): _BY_MACHINE,
     ("score_deals", OFFICE): _BY_MACHINE,
+    ("score_deals_of_customers", REST): _BY_MACHINE,
+    ("score_deals_of_customers", OFFICE): _BY_MACHINE,
     ("score_leads", REST): _BY_MACHINE,
     ("score_leads", OFFICE): _BY_MACHINE,
     ("compute_forecasts", REST): _BY_MACHINE,
