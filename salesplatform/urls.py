@@ -23,6 +23,7 @@ API_V1 = [
     path("", include("apps.leads.api.urls")),
     path("", include("apps.catalog.api.urls")),
     path("", include("apps.accounts.api.urls")),
+    path("", include("apps.customer_success.api.urls")),
     path("", include("apps.opportunities.api.urls")),
     path("", include("apps.activities.api.urls")),
     path("", include("apps.quotas.api.urls")),

@@ -46,11 +46,11 @@ class AccountQuerySet(ScopedQuerySet):
         return self.exclude(deleted_at=None)
 
 
-class ContactQuerySet(models.QuerySet):
-    """Reads of contacts: seen by whoever sees their account."""
+class OfAccountQuerySet(models.QuerySet):
+    """Rows of accounts: seen by whoever sees their account."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """The contacts of accounts within the actor's reach."""
+        """The rows of accounts within the actor's reach."""
         of_accounts = self.filter(account__deleted_at=None)
         reach = actor.reach
         if reach.everything:
@@ -59,6 +59,10 @@ class ContactQuerySet(models.QuerySet):
             Q(account__owner_id__any=reach.user_ids)
             | Q(account__territory_id__any=reach.territory_ids)
         )
+
+
+class ContactQuerySet(OfAccountQuerySet):
+    """Reads of contacts."""
 
     def in_bin(self) -> Self:
         """Those that were removed; to be asked of `with_bin()`."""

@@ -18,3 +18,11 @@ def made_at(identifier: UUID) -> datetime | None:
     if identifier.version != 7:
         return None
     return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
+
+
+def identifier_in(text: str) -> UUID | None:
+    """The identifier that a text is; None where it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from apps.activities.events import ActivityCompleted, ActivityLogged
 from apps.core.actors import system_actor
 from apps.core.journal import Recorded, on
+from apps.customer_success.events import NEWS_OF_CUSTOMERS
 from apps.intelligence.services import training  # noqa: F401  declares how its jobs are started
 from apps.intelligence.services.scoring import score_deals, score_leads
-from apps.intelligence.services.suggestions import suggest
+from apps.intelligence.services.suggestions import suggest, suggest_to_customers
 from apps.leads.events import LeadCreated
 from apps.opportunities.events import (
     OpportunityCreated,
@@ -49,5 +50,14 @@ def suggest_about_changed_deals(happened: Sequence[Recorded]) -> None:
     told = {one.event.opportunity_id for one in happened}
     suggest(
         ids=sorted(told - {None}),
+        actor=system_actor(door="handler", request_id=happened[-1].correlation_id),
+    )
+
+
+@on(*NEWS_OF_CUSTOMERS, batch=500)
+def suggest_to_changed_customers(happened: Sequence[Recorded]) -> None:
+    """What is suggested follows how customers fare."""
+    suggest_to_customers(
+        account_ids={one.event.account_id for one in happened},
         actor=system_actor(door="handler", request_id=happened[-1].correlation_id),
     )

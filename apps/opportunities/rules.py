@@ -17,6 +17,7 @@ from django.db.models import TextChoices
 
 from apps.core.errors import InvalidInput
 from apps.core.money import ZERO, to_cents
+from apps.customer_success.rules import UNKNOWN, Level, Standing, level_of
 from apps.opportunities.errors import StageFactsMissing, StageMoveNotAllowed
 
 
@@ -334,7 +335,7 @@ def is_postponed(before: date | None, after: date | None) -> bool:
     return before is not None and after is not None and after > before
 
 
-RULES_VERSION = "rules-1"
+RULES_VERSION = "rules-2"
 
 
 @dataclass(frozen=True)
@@ -349,6 +350,7 @@ class Health:
     has_next_step: bool
     has_lines: bool
     knows_decision_criteria: bool
+    customer: Standing = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -399,6 +401,8 @@ def deal_score(health: Health) -> DealScore:
             5 * health.knows_decision_criteria,
             "The decision criteria are known.",
         ),
+        _of_customer(health.customer),
+        _of_critical_tickets(health.customer),
     ]
     telling = [one for one in reasons if one.points]
     value = max(0, min(100, _BASE + sum(one.points for one in telling)))
@@ -436,6 +440,26 @@ def _of_pushes(health: Health) -> Reason:
         -min(20, 5 * health.push_count),
         f"Its close date was put off {health.push_count} times.",
     )
+
+
+_POINTS_OF_LEVEL = {Level.HEALTHY: 4, Level.AT_RISK: -5, Level.POOR: -15}
+
+
+def _of_customer(customer: Standing) -> Reason:
+    if customer.health is None:
+        return Reason("customer_health", 0, "")
+    fell = customer.previous_health is not None and customer.health < customer.previous_health
+    return Reason(
+        "customer_health",
+        _POINTS_OF_LEVEL[level_of(customer.health)],
+        f"The customer's health {'fell to' if fell else 'is at'} {customer.health}.",
+    )
+
+
+def _of_critical_tickets(customer: Standing) -> Reason:
+    count = customer.critical_tickets
+    what = "A critical ticket is" if count == 1 else f"{count} critical tickets are"
+    return Reason("critical_tickets", -10 * (count > 0), f"{what} open.")
 
 
 def _of_age(health: Health) -> Reason:

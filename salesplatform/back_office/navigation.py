@@ -22,6 +22,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("accounts.Account", "Accounts", "apartment"),
             ("accounts.AccountImport", "Account imports", "upload_file"),
             ("accounts.Contact", "Contacts", "contacts"),
+            ("customer_success.Case", "Tickets and requests", "support_agent"),
         ),
     ),
     (

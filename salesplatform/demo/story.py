@@ -33,6 +33,7 @@ from apps.quotas.services.allocation import allocate_quota
 from apps.quotas.services.quotas import set_quota
 from salesplatform.demo.activities import log_work
 from salesplatform.demo.company import People, draw_map, fill_catalog, hire_people
+from salesplatform.demo.customers import tell_of_customers
 from salesplatform.demo.leads import MAPPING, SEED, lead_file
 
 Say = Callable[[str], None]
@@ -88,6 +89,9 @@ def tell_story(*, actor: Actor, say: Say) -> None:
     started = time.perf_counter()
     logged = log_work(deals, random.Random(SEED))  # noqa: S311
     say(f"Logged {logged} activities in {time.perf_counter() - started:.1f} s.")
+
+    told = tell_of_customers([deal for deal, _ in deals], random.Random(SEED), actor)  # noqa: S311
+    say(f"Said how {told} customers fare.")
 
     started = time.perf_counter()
     computed = compute_forecasts(actor=actor)

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "apps.catalog",
     "apps.accounts",
     "apps.leads",
+    "apps.customer_success",
     "apps.opportunities",
     "apps.activities",
     "apps.quotas",

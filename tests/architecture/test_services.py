@@ -35,8 +35,10 @@ BY_A_COMMAND = """
     accounts: reassign_account delete_account restore_account
     catalog: retire_product
     core: request_import
+    customer_success: record_health record_usage record_nps record_ticket record_escalation
+        record_feature_request
     integrations: handle_due
-    intelligence: suggest_everywhere
+    intelligence: suggest_everywhere suggest_to_customers
     leads: create_lead take_qualified_lead move_leads delete_leads delete_lead
     quotas: allocate_quota
     users: consent
@@ -54,9 +56,10 @@ WITHIN_A_COMMAND = """
 """
 ONLY_READING_OR_LOCKING = """
     activities: lock_activity lock_subjects
-    accounts: match_account account_in_hand check_place first_place routed_places
+    accounts: match_account recognise_account account_in_hand check_place first_place routed_places
     core: job_visible_to consents_of preview_import import_visible_to changes_visible_to
         fields_of_each hidden_columns
+    customer_success: account_meant
     leads: lock_leads lock_lead lock_for_conversion
     opportunities: take_in_hand take_one_in_hand refuse_stale owner_of_new account_within_reach
     quotas: lock_quota check_holders

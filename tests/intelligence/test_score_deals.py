@@ -69,7 +69,7 @@ def test_keeps_the_rules_where_there_is_no_signal(rep, learn, deliver_events):
     deliver_events()
     assert (model.state, model.verdict, model.trees) == ("refused", "no_signal", "")
     assert score_of(deal) == before
-    assert before[1:] == ("rules", "rules-1")
+    assert before[1:] == ("rules", "rules-2")
     assert not DealProbability.objects.exists()
 
 
@@ -163,7 +163,7 @@ def test_publishing_scores_what_is_open_anew(history, rep, learn, deliver_events
     deliver_events()
     assert score_of(good)[1:] == score_of(bad)[1:] == ("model", "deal-model-1")
     assert good.deal_score > bad.deal_score + 20
-    assert score_of(closed) == (100, "rules", "rules-1")
+    assert score_of(closed) == (100, "rules", "rules-2")
     assert list(versions) == before
     assert sum(one["points"] for one in good.deal_score_reasons) == good.deal_score
     assert any(one["text"] == "The account is in Software." for one in good.deal_score_reasons)
@@ -203,9 +203,9 @@ def test_a_closed_deal_has_the_score_of_its_end(model, rep, system, deliver_even
     deal = make_deal(owner=rep)
     deliver_events()
     move_opportunity(opportunity_id=deal.pk, stage="closed_lost", loss_reason="Price", actor=system)
-    assert score_of(deal) == (0, "rules", "rules-1")
+    assert score_of(deal) == (0, "rules", "rules-2")
     deliver_events()
-    assert score_of(deal) == (0, "rules", "rules-1")
+    assert score_of(deal) == (0, "rules", "rules-2")
     assert not DealProbability.objects.filter(pk=deal.pk).exists()
     reopen_opportunity(opportunity_id=deal.pk, actor=system)
     deliver_events()
@@ -216,7 +216,7 @@ def test_a_score_that_comes_too_late_changes_nothing(rep, system):
     deal = make_deal(owner=rep, stage="closed_won")
     late = DealScoreGiven(opportunity_id=deal.pk, value=12, version="deal-model-9", reasons=[])
     assert record_deal_scores(scores=[late], actor=system) == 0
-    assert score_of(deal) == (100, "rules", "rules-1")
+    assert score_of(deal) == (100, "rules", "rules-2")
 
 
 def test_retiring_gives_what_is_open_back_to_the_rules(model, rep, system, deliver_events):

@@ -27,6 +27,7 @@ from apps.opportunities.services.stages import move_opportunity
 from apps.users.models import Role
 from tests.at_once import outcomes_at_once
 from tests.factories.activities import make_activity
+from tests.factories.customer_success import make_health, make_ticket
 from tests.factories.opportunities import make_deal
 from tests.factories.territories import TerritoryFactory, TerritoryMemberFactory
 from tests.factories.users import UserFactory
@@ -124,6 +125,19 @@ def test_what_is_done_ends_and_is_never_said_twice(look, rep, system):
     assert (first.ended_as, first.decision) == ("done", "")
     change_opportunity(opportunity_id=deal.pk, next_step="", actor=system)
     assert look(deal)["next_step"].pk != first.pk
+
+
+def test_what_a_customer_needs_is_suggested_until_they_fare_well(look, rep):
+    deal = make_deal(owner=rep, **COMPLETE)
+    make_ticket(deal.account)
+    make_health(deal.account, 20, as_of=timezone.now() - timedelta(days=1))
+    assert {one.sentence: one.reason for one in look(deal).values()} == {
+        "Find out what the customer lacks.": "The customer's health is at 20.",
+        "See that support solves it.": "A critical ticket is open.",
+    }
+    make_ticket(deal.account, status="closed")
+    make_health(deal.account, 95)
+    assert look(deal) == {}
 
 
 def test_its_worth_follows_the_amount_in_the_organisation_s_currency(look, rep, system):

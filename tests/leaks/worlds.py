@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from apps.commissions.models import CommissionEntry
 from apps.commissions.rules import Tier
@@ -17,6 +18,12 @@ from apps.contracts.services.contracts import create_contract
 from apps.core.actors import Actor, system_actor
 from apps.core.identifiers import new_id
 from apps.core.imports.requests import request_import
+from apps.customer_success.services.cases import (
+    record_escalation,
+    record_feature_request,
+    record_ticket,
+)
+from apps.customer_success.services.measures import record_nps, record_usage
 from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.services.adjustments import adjust_forecast
 from apps.forecasts.services.computation import recompute_affected
@@ -34,6 +41,7 @@ from apps.territories.models import Territory
 from apps.users.models import Role, User
 from tests.factories.accounts import AccountFactory, ContactFactory
 from tests.factories.activities import make_activity
+from tests.factories.customer_success import make_health, news_of
 from tests.factories.forecasts import this_quarter
 from tests.factories.integrations import make_partner, message
 from tests.factories.leads import LeadFactory
@@ -145,6 +153,30 @@ def _fill(world: World, leads: int) -> None:
     _merge(world, actor, rep)
     _import(world, actor_of(world.people[Role.SALES_MANAGER]))
     _hear(world)
+    _report(world)
+
+
+def _report(world: World) -> None:
+    account = world.accounts[0]
+    told = {"account_id": str(account.pk), "partner": world.word}
+    common = {"opened_at": timezone.now(), "actor": system_actor(door="test")}
+    for kind, record, facts in (
+        ("ticket", record_ticket, {"severity": "critical", "status": "open"}),
+        ("escalation", record_escalation, {"severity": "high", "status": "open"}),
+        ("wish", record_feature_request, {"status": "planned"}),
+    ):
+        case = record(
+            news=news_of(account, **told),
+            external_id=f"{world.word} {kind}",
+            title=f"{world.word} trouble",
+            **facts,
+            **common,
+        )
+        world.ids.add(case.pk)
+    world.ids.add(make_health(account, 35, **told).pk)
+    usage = {f"{world.word} sign-ins": 7}
+    record_usage(news=news_of(account, **told), metrics=usage, actor=common["actor"])
+    record_nps(news=news_of(account, **told), score=-20, actor=common["actor"])
 
 
 def _hear(world: World) -> None:

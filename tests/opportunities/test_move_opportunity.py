@@ -443,7 +443,7 @@ def test_a_bulk_move_needs_a_constant_number_of_queries(rep, acting, django_asse
     deals = [make_deal(account=account) for _ in range(10)]
     actor = acting(rep)
     assert actor.reach.user_ids == (rep.pk,)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         move_opportunities(ids=[one.pk for one in deals], stage="proposal", actor=actor)
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.core.errors import InvalidInput
+from apps.customer_success.rules import Standing
 from apps.opportunities.errors import StageFactsMissing, StageMoveNotAllowed
 from apps.opportunities.rules import (
     Graded,
@@ -198,10 +199,16 @@ def test_a_score_says_why():
         {"has_next_step": False},
         {"has_lines": False},
         {"knows_decision_criteria": False},
+        {"customer": Standing(health=35)},
+        {"customer": Standing(health=55)},
+        {"customer": Standing(critical_tickets=1)},
     ],
 )
 def test_every_flaw_costs_points(worse):
     assert deal_score(replace(HEALTHY, **worse)).value < deal_score(HEALTHY).value
+
+
+PERCENT = st.none() | st.integers(0, 100)
 
 
 @given(
@@ -211,11 +218,13 @@ def test_every_flaw_costs_points(worse):
     days_to_close=st.none() | st.integers(-5000, 5000),
     push_count=st.integers(0, 500),
     flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    customer=st.builds(Standing, PERCENT, PERCENT, st.integers(0, 9)),
 )
 def test_a_score_lies_between_0_and_100(
-    stage, days_in_stage, amount, days_to_close, push_count, flags
+    stage, days_in_stage, amount, days_to_close, push_count, flags, customer
 ):
-    score = deal_score(Health(stage, days_in_stage, amount, days_to_close, push_count, *flags))
+    facts = (stage, days_in_stage, amount, days_to_close, push_count, *flags)
+    score = deal_score(Health(*facts, customer))
     assert 0 <= score.value <= 100
     assert score.reasons
     if not stage.is_open:

@@ -39,6 +39,7 @@ from apps.core.bulk import RowResult
 from apps.core.commands import command
 from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound, Refusal, StaleVersion
+from apps.core.identifiers import identifier_in
 from apps.core.journal import publish
 from apps.core.permissions import require
 from apps.core.places import country_code
@@ -333,6 +334,22 @@ def match_account(*, name: str, domain: str, actor: Actor) -> Account | None:
     if found is None and key:
         found = within.named(key).first()
     return found
+
+
+def recognise_account(*, system: str, account_id: str, domain: str = "", actor: Actor) -> Account:
+    """The account within reach that another system means, locked: by our id, by its own, else by
+    domain.
+
+    Of several with the id, the one that was opened first. Raises NotFound.
+    """
+    within = Account.objects.visible_to(actor).order_by("created_at", "pk")
+    ours, host = identifier_in(account_id), rules.normalised_domain(domain)
+    found = within.with_ids([ours]).first() if ours else None
+    found = found or within.with_external_ids([(system, account_id)]).first()
+    found = found or (within.with_domain(host).first() if host else None)
+    if found is None:
+        raise NotFound
+    return account_in_hand(found.pk, actor=actor)
 
 
 def account_in_hand(account_id: UUID, *, actor: Actor) -> Account:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, ClassVar
 from uuid import UUID
@@ -24,7 +24,7 @@ from apps.core.accesses import Reading, is_personal
 from apps.core.actors import Actor
 from apps.core.admin.changes import changes_of, has_history
 from apps.core.admin.display import NOTHING, list_of, names_of_people, page_of
-from apps.core.admin.happenings import happenings_of
+from apps.core.admin.happenings import Happening, happenings_of
 from apps.core.admin.lists import (
     BinFilter,
     CappedPaginator,
@@ -38,6 +38,7 @@ from apps.core.admin.service_forms import ServiceForm
 from apps.core.admin.visitors import actor_of, may, note_shown
 from apps.core.bulk import AT_MOST
 from apps.core.errors import Refusal
+from apps.core.events import kind_of
 from apps.core.models import Access, Binnable
 from apps.core.permissions import READ_AUDIT
 
@@ -60,6 +61,8 @@ class ActorAdmin(ModelAdmin):
         added_page: the template that shows what `adds` returned as `issued`, this once; the row is
             its `owner`.
         shows_happenings: whether a row's page tells what happened to it.
+        also_tells: columns that name other rows, each with those of their events that a row's page
+            tells among its own, to whoever sees them.
         is_found_everywhere: whether the search of the whole site finds its rows.
     """
 
@@ -75,6 +78,7 @@ class ActorAdmin(ModelAdmin):
     exact_search: ClassVar[tuple[tuple[str, Callable[[str], Any]], ...]] = ()
     list_defer: ClassVar[tuple[str, ...]] = ()
     shows_happenings: ClassVar[bool] = True
+    also_tells: ClassVar[Mapping[str, Sequence[type]]] = {}
     is_found_everywhere: ClassVar[bool] = False
 
     form = ServiceForm
@@ -93,6 +97,7 @@ class ActorAdmin(ModelAdmin):
         super().__init__(model, admin_site)
         if self.has_words:
             self.search_fields = ("search_vector",)
+        self.panels: dict[str, str] = {}
         self.offered: dict[str, Operation] = {}
         for operation in self.operations:
             self.offer(operation)
@@ -139,7 +144,8 @@ class ActorAdmin(ModelAdmin):
         except (ValidationError, ValueError):
             return None
         if row is not None:
-            note_shown(actor_of(request), [row], Reading.SHOWN)
+            row.viewer = actor_of(request)
+            note_shown(row.viewer, [row], Reading.SHOWN)
         return row
 
     def complete(self, page: Sequence[Any]) -> None:
@@ -275,7 +281,11 @@ class ActorAdmin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The groups of fields; a row that counts its versions carries the one that was read."""
-        fieldsets = list(super().get_fieldsets(request, obj))
+        fieldsets = [
+            (title, options)
+            for title, options in super().get_fieldsets(request, obj)
+            if title not in self.panels or may(request, self.panels[title])
+        ]
         if obj is None or not self.version_argument or not self.has_change_permission(request, obj):
             return fieldsets
         title, options = fieldsets[0]
@@ -300,7 +310,7 @@ class ActorAdmin(ModelAdmin):
         """A row's page, with what happened to the row."""
         context = {"show_save_and_add_another": False, **(extra_context or {})}
         if object_id and self.shows_happenings:
-            context["happenings"] = partial(happenings_of, unquote(object_id))
+            context["happenings"] = partial(self._happenings, request, unquote(object_id))
             if has_history(self.model) and may(request, READ_AUDIT):
                 context["changes"] = partial(changes_of, unquote(object_id), actor_of(request))
             if is_personal(self.model) and may(request, READ_AUDIT):
@@ -341,6 +351,34 @@ class ActorAdmin(ModelAdmin):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, page.template, context)
+
+    def _happenings(self, request: HttpRequest, row_id: str) -> list[Happening]:
+        """What happened to a row, and to those beside it that the reader sees."""
+        row = self.get_object(request, row_id) if self.also_tells else None
+        if row is None:
+            return happenings_of(row_id)
+        beside = {}
+        for name, kinds in self.also_tells.items():
+            column: Any = self.model._meta.get_field(name)
+            other_id = getattr(row, column.attname)
+            other: Any = self.admin_site.get_model_admin(column.related_model)
+            if may(request, other.read) and other.rows(row.viewer).filter(pk=other_id).exists():
+                beside[other_id] = [kind_of(one).name for one in kinds]
+        return happenings_of(row_id, beside=beside)
+
+    def add_panel(self, title: str, *columns: Callable[[Any], Any], needs: str) -> None:
+        """Show on a row's page what another app knows of it, to whoever has the right.
+
+        `columns` are displays of a row, whose `viewer` is whoever looks at it.
+        """
+        page: Any = self
+        names = tuple(one.__name__ for one in columns)
+        for one in columns:
+            setattr(page, one.__name__, one)
+        self.panels[title] = needs
+        page.readonly_fields = (*page.readonly_fields, *names)
+        first, *others = page.fieldsets
+        page.fieldsets = (first, (title, {"fields": names}), *others)
 
     # --- Operations on one row --------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -28,9 +28,14 @@ class Happening:
     aggregate_id: UUID
 
 
-def happenings_of(row_id: Any) -> list[Happening]:
-    """The latest events of a row, newest first."""
-    return told(history_of(UUID(str(row_id)))[:SHOWN])
+def happenings_of(
+    row_id: Any, *, beside: Mapping[UUID, Collection[str]] | None = None
+) -> list[Happening]:
+    """The latest events of a row, newest first; and of rows beside it those of some names."""
+    found = list(history_of(UUID(str(row_id)))[:SHOWN])
+    for other_id, names in (beside or {}).items():
+        found += history_of(other_id).filter(name__in=names)[:SHOWN]
+    return told(sorted(found, key=lambda one: -one.sequence)[:SHOWN])
 
 
 def told(events: Iterable[BusinessEvent]) -> list[Happening]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -28,6 +28,13 @@ from msgspec import Meta
 from apps.contracts.services.contracts import acknowledge_sale
 from apps.core.actors import Actor
 from apps.core.errors import InvalidInput
+from apps.customer_success.services.cases import (
+    record_escalation,
+    record_feature_request,
+    record_ticket,
+)
+from apps.customer_success.services.measures import record_health, record_nps, record_usage
+from apps.customer_success.services.news import News
 from apps.integrations.models import Partner
 from apps.leads.services.marketing import take_qualified_lead
 
@@ -44,6 +51,17 @@ Percent = Annotated[int, Meta(ge=0, le=100)]
 Count = Annotated[int, Meta(ge=0, le=2_147_483_647)]
 
 
+def check_moments(told: msgspec.Struct) -> None:
+    """Refuse moments that are of no year in UTC, and kept by no database. Raises ValueError."""
+    for name in told.__struct_fields__:
+        if isinstance(moment := getattr(told, name), datetime):
+            try:
+                moment.astimezone(UTC)
+            except OverflowError:
+                sentence = f"Expected a moment of the years 1 to 9999, field `{name}`"
+                raise ValueError(sentence) from None
+
+
 @dataclass(frozen=True)
 class Heard:
     """Who said something, when it was true, and in whose name it is carried out."""
@@ -55,6 +73,9 @@ class Heard:
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Part of a payload: known fields only, of the right types."""
+
+    def __post_init__(self) -> None:
+        check_moments(self)
 
     def given(self) -> dict[str, Any]:
         """What was said, without what was left out."""
@@ -94,6 +115,9 @@ class Envelope(msgspec.Struct, Generic[Content], frozen=True, forbid_unknown_fie
     version: Text | None = None
     correlation_id: Text | None = None
     user_id: Text | None = None
+
+    def __post_init__(self) -> None:
+        check_moments(self)
 
 
 @dataclass(frozen=True)
@@ -296,3 +320,117 @@ class ContractMade(Payload, frozen=True, kw_only=True):
             actor=heard.actor,
             **terms,
         )
+
+
+# --- Customer experience and support ----------------------------------------------------------
+
+Number = Annotated[int, Meta(ge=-(10**15), le=10**15)] | Annotated[float, Meta(ge=-1e15, le=1e15)]
+
+
+class OfAccount(Payload, frozen=True, kw_only=True):
+    """What is said of an account: known by our id, by the partner's own, else by its domain."""
+
+    account_id: Identifier
+    domain: Text | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.account_id
+
+    def news(self, heard: Heard) -> News:
+        """Of which account it is, by whom, and when it was true."""
+        return News(
+            account_id=self.account_id,
+            domain=self.domain or "",
+            partner=heard.partner,
+            as_of=heard.as_of,
+        )
+
+
+@told("health.updated", by=[Kind.CUSTOMER_EXPERIENCE])
+class HealthUpdated(OfAccount, frozen=True, kw_only=True):
+    """How healthy a customer is, 0 to 100."""
+
+    score: Percent
+
+    def carry_out(self, heard: Heard) -> None:
+        record_health(news=self.news(heard), score=self.score, actor=heard.actor)
+
+
+@told("usage.updated", by=[Kind.CUSTOMER_EXPERIENCE])
+class UsageUpdated(OfAccount, frozen=True, kw_only=True):
+    """How much a customer uses: numbers by name."""
+
+    metrics: Annotated[dict[Identifier, Number], Meta(max_length=50)]
+
+    def carry_out(self, heard: Heard) -> None:
+        record_usage(news=self.news(heard), metrics=self.metrics, actor=heard.actor)
+
+
+@told("nps.updated", by=[Kind.CUSTOMER_EXPERIENCE])
+class NpsUpdated(OfAccount, frozen=True, kw_only=True):
+    """Whether a customer would recommend us, -100 to 100."""
+
+    score: Annotated[int, Meta(ge=-100, le=100)]
+
+    def carry_out(self, heard: Heard) -> None:
+        record_nps(news=self.news(heard), score=self.score, actor=heard.actor)
+
+
+class CaseUpdated(OfAccount, frozen=True, kw_only=True):
+    """Something that a customer wants to be taken care of, by the partner's own id."""
+
+    id: Identifier
+    title: Name
+    opened_at: Moment
+    ended_at: Moment | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.id
+
+    def facts(self, heard: Heard) -> dict[str, Any]:
+        """What the services take of every case."""
+        return {
+            "news": self.news(heard),
+            "external_id": self.id,
+            "title": self.title,
+            "opened_at": self.opened_at,
+            "ended_at": self.ended_at,
+            "actor": heard.actor,
+        }
+
+
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+@told("ticket.updated", by=[Kind.CUSTOMER_EXPERIENCE, Kind.SUPPORT])
+class TicketUpdated(CaseUpdated, frozen=True, kw_only=True):
+    """How a support ticket stands."""
+
+    severity: Severity
+    status: Literal["open", "pending", "solved", "closed"]
+
+    def carry_out(self, heard: Heard) -> None:
+        record_ticket(severity=self.severity, status=self.status, **self.facts(heard))
+
+
+@told("escalation.updated", by=[Kind.SUPPORT])
+class EscalationUpdated(CaseUpdated, frozen=True, kw_only=True):
+    """How something stands that a customer took further up."""
+
+    severity: Severity
+    status: Literal["open", "in_progress", "resolved"]
+
+    def carry_out(self, heard: Heard) -> None:
+        record_escalation(severity=self.severity, status=self.status, **self.facts(heard))
+
+
+@told("feature_request.updated", by=[Kind.SUPPORT])
+class FeatureRequestUpdated(CaseUpdated, frozen=True, kw_only=True):
+    """What becomes of something that a customer wishes for."""
+
+    status: Literal["open", "planned", "in_progress", "shipped", "declined"]
+
+    def carry_out(self, heard: Heard) -> None:
+        record_feature_request(status=self.status, **self.facts(heard))

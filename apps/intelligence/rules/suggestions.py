@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.db.models import TextChoices
 
 from apps.core.money import to_cents
-from apps.opportunities.rules import Health, deal_score
+from apps.opportunities.rules import Health, Reason, deal_score
 
 # For so long nothing is heard of a deal before somebody should get in touch.
 QUIET = timedelta(days=14)
@@ -78,9 +78,10 @@ class Suggested:
 
 def suggestions_for(deal: OpenDeal, today: date) -> list[Suggested]:
     """What to do about an open deal, what helps most first."""
-    costs = {one.key: -one.points for one in deal_score(deal.health).reasons if one.points < 0}
+    reasons = [one for one in deal_score(deal.health).reasons if one.points < 0]
     found = [
-        *_asked_by_score(deal, costs, today),
+        *_asked_by_score(deal, {one.key: -one.points for one in reasons}, today),
+        *_of_customer(reasons),
         *_contact(deal, today),
         *_worth_knowing(deal.health),
     ]
@@ -104,6 +105,19 @@ def _asked_by_score(deal: OpenDeal, costs: dict[str, int], today: date) -> Itera
         stage, since = deal.health.stage, _in_words(deal.stage_since)
         reason = f"In {stage.key} since {since}, where {stage.expected_days} days are usual."
         yield Suggested("stage_age", "Move it on, or close it as lost.", reason, gain)
+
+
+_FOR_CUSTOMERS = {
+    "critical_tickets": "See that support solves it.",
+    "customer_health": "Find out what the customer lacks.",
+}
+
+
+def _of_customer(reasons: Iterable[Reason]) -> Iterator[Suggested]:
+    """What a customer who fares badly needs before they buy more."""
+    for one in reasons:
+        if one.key in _FOR_CUSTOMERS:
+            yield Suggested(one.key, _FOR_CUSTOMERS[one.key], one.text, -one.points)
 
 
 def _contact(deal: OpenDeal, today: date) -> Iterator[Suggested]:

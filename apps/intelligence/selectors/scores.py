@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.core.actors import Actor
 from apps.core.errors import NotFound
 from apps.core.permissions import require
+from apps.customer_success.selectors import standings_of
 from apps.intelligence.models import DealProbability, ScoreModel
 from apps.opportunities.models import Opportunity
 from apps.opportunities.permissions import READ_OPPORTUNITY
@@ -35,7 +36,8 @@ def score_of_deal(*, opportunity_id: UUID, actor: Actor) -> dict[str, Any]:
         raise NotFound
     learned = DealProbability.objects.filter(pk=deal.pk).first()
     stage = processes([deal.pipeline_id])[deal.pipeline_id].stage(deal.stage_key)
-    health = deal_score(health_of(deal, stage, timezone.now()))
+    customer = standings_of([deal.account_id])[deal.account_id]
+    health = deal_score(health_of(deal, stage, customer, timezone.now()))
     return {
         "opportunity_id": deal.pk,
         "score": deal.deal_score,

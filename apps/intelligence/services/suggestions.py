@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,6 +21,7 @@ from apps.core.journal import publish
 from apps.core.loading import read_rows, update_rows
 from apps.core.periods import organisation_day
 from apps.core.permissions import require
+from apps.customer_success.selectors import standings_of
 from apps.intelligence.errors import DecidedOtherwise, SuggestionOver
 from apps.intelligence.events import SuggestionAccepted, SuggestionDismissed
 from apps.intelligence.models import Suggestion
@@ -77,6 +78,16 @@ def suggest(*, ids: Sequence[UUID], actor: Actor) -> int:
     # Two who look at a deal at once suggest the same.
     Suggestion.objects.bulk_create(news.made, ignore_conflicts=True)
     return len(news.made) + len(news.changed) + len(news.ended)
+
+
+def suggest_to_customers(*, account_ids: Collection[UUID], actor: Actor) -> int:
+    """Look at the open deals of customers who fare otherwise than they did.
+
+    Returns how many suggestions were made, changed or ended. Raises NotAllowed.
+    """
+    deals = Opportunity.objects.open().filter(account_id__any=account_ids).order_by("pk")
+    ids = list(deals.values_list("pk", flat=True))
+    return sum(suggest(ids=ids[at : at + BATCH], actor=actor) for at in range(0, len(ids), BATCH))
 
 
 def suggest_everywhere(*, actor: Actor) -> int:
@@ -198,13 +209,14 @@ def _wanted(
     compiled = processes({one.pipeline_id for one in deals})
     heard = dict(_heard_of(deals, now))
     rates = rates_on({(one.currency, today) for one in deals})
+    customers = standings_of({one.account_id for one in deals})
     found = {}
     for deal in deals:
         last, has_plan = heard.get(deal.pk, (None, False))
         stage = compiled[deal.pipeline_id].stage(deal.stage_key)
         suggested = suggestions_for(
             OpenDeal(
-                health=health_of(deal, stage, now),
+                health=health_of(deal, stage, customers[deal.account_id], now),
                 stage_since=organisation_day(deal.stage_entered_at),
                 closes_on=deal.expected_close_date,
                 heard_on=organisation_day(last or deal.created_at),

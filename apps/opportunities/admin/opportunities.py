@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -22,6 +22,9 @@ from apps.core.admin.operations import Operation, OperationForm, choice, picker,
 from apps.core.admin.service_forms import ServiceForm
 from apps.core.admin.visitors import actor_of
 from apps.core.periods import organisation_day
+from apps.customer_success.admin import CUSTOMER
+from apps.customer_success.events import NEWS_OF_CUSTOMERS
+from apps.customer_success.permissions import READ_CUSTOMER
 from apps.opportunities.admin.history import ChangesInline, DealAssignmentsInline, SpansInline
 from apps.opportunities.admin.lines import LinesInline
 from apps.opportunities.admin.splits import SplitForm, SplitsInline
@@ -183,6 +186,7 @@ class OpportunityAdmin(ActorAdmin):
     changes = staticmethod(change_opportunity)
     version_argument = "version"
     is_found_everywhere = True
+    also_tells: ClassVar = {"account": NEWS_OF_CUSTOMERS}
     form = DealForm
     list_display = (
         "title",
@@ -455,3 +459,7 @@ class OpportunityAdmin(ActorAdmin):
         """Every reason with its points."""
         points = ((show.points(one["points"]), one["text"]) for one in row.deal_score_reasons)
         return show.table(("Points", "Because"), points)
+
+
+deals: Any = admin.site.get_model_admin(Opportunity)
+deals.add_panel("Customer", *CUSTOMER, needs=READ_CUSTOMER)

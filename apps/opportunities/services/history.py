@@ -12,6 +12,8 @@ from apps.core.actors import Actor
 from apps.core.database import send_along
 from apps.core.journal import publish
 from apps.core.loading import insert_rows, update_rows
+from apps.customer_success.rules import UNKNOWN
+from apps.customer_success.selectors import standings_of
 from apps.opportunities.models import (
     Opportunity,
     OpportunityAssignment,
@@ -46,6 +48,7 @@ def keep(edits: Sequence[Edit], *, now: datetime, actor: Actor) -> None:
         return
     for one in edits:
         _finish(one, now)
+    _score(edits, now)
     _write_deals(edits)
     _write_changes(edits, now, actor)
     _write_spans(edits, now)
@@ -54,7 +57,7 @@ def keep(edits: Sequence[Edit], *, now: datetime, actor: Actor) -> None:
 
 
 def _finish(edit: Edit, now: datetime) -> None:
-    """What follows from every change: version, postponements, score."""
+    """What follows from every change: version and postponements."""
     deal = edit.deal
     deal.updated_at = now
     if edit.is_new:
@@ -65,9 +68,17 @@ def _finish(edit: Edit, now: datetime) -> None:
             edit.before["expected_close_date"], deal.expected_close_date
         ):
             deal.push_count += 1
-    # What a model says of a deal holds until it says something else, or the deal is closed.
-    if deal.deal_score_source == Opportunity.ScoreSource.RULES or not deal.is_open:
-        put_rules_score(deal, edit.stage, now)
+
+
+def _score(edits: Sequence[Edit], now: datetime) -> None:
+    """Score deals by the rules. What a model says of one holds until it says something else, or
+    the deal is closed.
+    """
+    model = Opportunity.ScoreSource.MODEL
+    scored = [one for one in edits if one.deal.deal_score_source != model or not one.deal.is_open]
+    customers = standings_of({one.deal.account_id for one in scored if one.deal.is_open})
+    for one in scored:
+        put_rules_score(one.deal, one.stage, customers.get(one.deal.account_id, UNKNOWN), now)
 
 
 def _write_deals(edits: Sequence[Edit]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,15 @@ from uuid import UUID
 from django.utils import timezone
 
 from apps.core.actors import Actor
+from apps.core.commands import command
 from apps.core.loading import read_rows, update_rows
 from apps.core.periods import organisation_day
 from apps.core.permissions import require
+from apps.customer_success.rules import Standing
+from apps.customer_success.selectors import standings_of
 from apps.opportunities.models import Opportunity
 from apps.opportunities.permissions import SCORE_OPPORTUNITY
-from apps.opportunities.rules import RULES_VERSION, Health, StageRule, deal_score
+from apps.opportunities.rules import RULES_VERSION, Health, Kind, StageRule, deal_score
 from apps.opportunities.selectors import processes
 
 _COLUMNS = ("deal_score", "deal_score_reasons", "deal_score_source", "deal_score_version")
@@ -32,17 +35,17 @@ class DealScoreGiven:
     reasons: Sequence[Mapping[str, Any]]
 
 
-def put_rules_score(deal: Opportunity, stage: StageRule, now: datetime) -> None:
+def put_rules_score(deal: Opportunity, stage: StageRule, customer: Standing, now: datetime) -> None:
     """Score a deal in hand by the rules."""
-    score = deal_score(health_of(deal, stage, now))
+    score = deal_score(health_of(deal, stage, customer, now))
     deal.deal_score = score.value
     deal.deal_score_reasons = [one.as_json() for one in score.reasons]
     deal.deal_score_source = Opportunity.ScoreSource.RULES
     deal.deal_score_version = RULES_VERSION
 
 
-def health_of(deal: Opportunity, stage: StageRule, now: datetime) -> Health:
-    """What the rules know about a deal that stands in a stage."""
+def health_of(deal: Opportunity, stage: StageRule, customer: Standing, now: datetime) -> Health:
+    """What the rules know about a deal that stands in a stage, and about its customer."""
     closes_on = deal.expected_close_date
     return Health(
         stage=stage,
@@ -53,6 +56,7 @@ def health_of(deal: Opportunity, stage: StageRule, now: datetime) -> Health:
         has_next_step=bool(deal.next_step),
         has_lines=deal.lines_total is not None,
         knows_decision_criteria=bool(deal.metadata.get("decision_criteria")),
+        customer=customer,
     )
 
 
@@ -82,12 +86,32 @@ def score_deals_by_rules(*, ids: Sequence[UUID], actor: Actor) -> int:
     """
     require(actor, SCORE_OPPORTUNITY)
     by_model = Opportunity.objects.filter(deal_score_source=Opportunity.ScoreSource.MODEL)
-    deals = _open_deals(list(by_model.with_ids(ids).values_list("pk", flat=True)))
+    return _score_by_rules(_open_deals(list(by_model.with_ids(ids).values_list("pk", flat=True))))
+
+
+@command
+def score_deals_of_customers(*, account_ids: Collection[UUID], actor: Actor) -> int:
+    """Score the open deals of some accounts anew, since customers fare otherwise; how many got
+    another score.
+
+    Those that a model scored keep its score. Doing it twice is harmless. Raises NotAllowed.
+    """
+    require(actor, SCORE_OPPORTUNITY)
+    ids = Opportunity.objects.filter(account_id__any=list(account_ids), kind=Kind.OPEN)
+    deals = _open_deals(list(ids.values_list("pk", flat=True)))
+    return _score_by_rules(
+        [one for one in deals if one.deal_score_source == Opportunity.ScoreSource.RULES]
+    )
+
+
+def _score_by_rules(deals: Sequence[Opportunity]) -> int:
     compiled = processes({one.pipeline_id for one in deals})
     before = [_score_of(one) for one in deals]
+    customers = standings_of({one.account_id for one in deals})
     now = timezone.now()
     for deal in deals:
-        put_rules_score(deal, compiled[deal.pipeline_id].stage(deal.stage_key), now)
+        stage = compiled[deal.pipeline_id].stage(deal.stage_key)
+        put_rules_score(deal, stage, customers[deal.account_id], now)
     return _write_differing(deals, before)
 
 
