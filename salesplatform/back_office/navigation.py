@@ -32,6 +32,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("forecasts.ForecastSnapshot:roll_up", "Roll-up", "account_tree"),
             ("forecasts.ForecastSubmission", "Submissions", "campaign"),
             ("forecasts.ForecastAdjustment", "Adjustments", "tune"),
+            ("opportunities.Opportunity:win_loss", "Win/loss", "balance"),
             ("quotas.Quota", "Quotas", "flag"),
             ("commissions.CommissionEntry", "Commissions", "payments"),
             ("commissions.CommissionPlan", "Commission plans", "percent"),

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,6 +177,21 @@ def test_refuses_what_can_not_be_asked(api, rep, query, field):
     answer = api(rep).call("GET", f"/intelligence/win-loss?{urlencode(query)}")
     assert answer.status_code == 400
     assert field in answer.json()["error"]["details"]["fields"]
+
+
+def test_the_back_office_shows_them_within_reach(client, rep, outsider, closed):
+    closed(9, 1, industry="Retail")
+    closed(2, 10, industry="Banking")
+    address = reverse("admin:opportunities_opportunity_win_loss")
+    client.force_login(rep)
+    page = client.get(f"{address}?by=industry&days=90").content.decode()
+    assert "above the others" in page
+    assert "60% to 98%" in page
+    assert "Too expensive" in client.get(address).content.decode()
+    refused = client.get(f"{address}?by=weather", follow=True).content.decode()
+    assert "Choose what is offered." in refused
+    client.force_login(outsider)
+    assert "No deals that you see were lost in these days." in client.get(address).content.decode()
 
 
 @given(hits=st.integers(0, 10_000), misses=st.integers(0, 10_000))

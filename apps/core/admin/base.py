@@ -343,12 +343,7 @@ class ActorAdmin(ModelAdmin):
             return _go_to(request, page.address(self.opts))
         if page.part and request.headers.get("HX-Request"):
             return TemplateResponse(request, page.part, shown)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": page.title,
-            **shown,
-        }
+        context = {**self.admin_site.each_context(request), "title": page.title, **shown}
         request.current_app = self.admin_site.name
         return TemplateResponse(request, page.template, context)
 

@@ -1,3 +1,7 @@
-"""Pages of score models and of what is suggested."""
+"""Pages of score models, of what is suggested, and of what wins deals."""
 
-from apps.intelligence.admin import score_models, suggestions  # noqa: F401  register themselves
+from apps.intelligence.admin import (  # noqa: F401  register themselves
+    score_models,
+    suggestions,
+    win_loss,
+)
