@@ -24,3 +24,10 @@ class AllocatedElsewhere(Conflict):
 
     reason = "allocated_elsewhere"
     message = "One of these quotas is part of another allocation, or this one is part of it."
+
+
+class QuotaChangedMeanwhile(Conflict):
+    """What is planned goes by what was read."""
+
+    reason = "quota_changed_meanwhile"
+    message = "Somebody changed one of these quotas meanwhile. Look at them again."

@@ -12,7 +12,7 @@ from apps.core.rows.scope import OwnedScope
 from apps.quotas.models import Quota, QuotaCredit
 from apps.quotas.permissions import READ_QUOTA
 from apps.quotas.rules import CreditKind, QuotaType
-from apps.quotas.selectors import ALLOCATED, ATTAINED
+from apps.quotas.selectors.attainment import ALLOCATED, ATTAINED
 from apps.territories.fields import TERRITORY_NAMES
 from apps.users.fields import USER_NAMES
 

@@ -34,6 +34,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("forecasts.ForecastAdjustment", "Adjustments", "tune"),
             ("opportunities.Opportunity:win_loss", "Win/loss", "balance"),
             ("quotas.Quota", "Quotas", "flag"),
+            ("quotas.Quota:plan", "Quota plan", "grid_on"),
             ("commissions.CommissionEntry", "Commissions", "payments"),
             ("commissions.CommissionPlan", "Commission plans", "percent"),
             ("intelligence.ScoreModel", "Score models", "insights"),

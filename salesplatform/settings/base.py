@@ -328,6 +328,8 @@ SPECTACULAR_SETTINGS = {
 GRAPHENE = {"SCHEMA": "salesplatform.schema.schema"}
 GRAPHQL_EXPLORABLE = False  # introspection, the explorer and hints at names
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+# A plan of quotas sends what was read and what is typed for 200 people over the months of a year.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 6_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 IMPORT_MAX_BYTES = 200_000_000
 INBOUND_MAX_BYTES = 262_144

@@ -28,7 +28,7 @@ from apps.opportunities.services.deals import (
 from apps.opportunities.services.splits import split_opportunity
 from apps.opportunities.services.stages import move_opportunity, reopen_opportunity
 from apps.quotas.models import CreditedDeal, QuotaCredit
-from apps.quotas.selectors import disagreements
+from apps.quotas.selectors.attainment import disagreements
 from apps.quotas.services.credits import credit_deals
 from tests.factories.opportunities import make_deal
 from tests.factories.territories import TerritoryFactory

@@ -15,7 +15,7 @@ from apps.opportunities.services.splits import split_opportunity
 from apps.quotas.errors import OwnQuota, QuotaTaken
 from apps.quotas.models import Quota
 from apps.quotas.rules import pace, percentage_of, working_days
-from apps.quotas.selectors import attainments
+from apps.quotas.selectors.attainment import attainments
 from apps.quotas.services.quotas import change_quota, set_quota
 from tests.factories.opportunities import make_deal
 from tests.factories.territories import TerritoryFactory

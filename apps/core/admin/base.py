@@ -17,7 +17,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
-from unfold.admin import ModelAdmin
 from unfold.dataclasses import UnfoldAction
 
 from apps.core.accesses import Reading, is_personal
@@ -31,7 +30,7 @@ from apps.core.admin.lists import (
     IndexedChangeList,
     matching,
 )
-from apps.core.admin.more_pages import MorePage
+from apps.core.admin.more_pages import MorePagesAdmin
 from apps.core.admin.operations import Operation, tell_outcome
 from apps.core.admin.refusals import put_in_message, put_on_form
 from apps.core.admin.service_forms import ServiceForm
@@ -43,7 +42,7 @@ from apps.core.models import Access, Binnable
 from apps.core.permissions import READ_AUDIT
 
 
-class ActorAdmin(ModelAdmin):
+class ActorAdmin(MorePagesAdmin):
     """Pages for one model.
 
     Attributes:
@@ -54,7 +53,6 @@ class ActorAdmin(ModelAdmin):
         changes: the service that changes a row.
         version_argument: by which `changes` takes the version that was read.
         operations: what else can be done to rows.
-        more_pages: what else is shown of them.
         exact_search: columns by which a whole word is looked up besides the words of a row, each
             with the function that normalises what was typed or answers with nothing.
         list_defer: columns that only a row's page shows.
@@ -74,7 +72,6 @@ class ActorAdmin(ModelAdmin):
     version_argument: ClassVar[str] = ""
     added_page: ClassVar[str] = ""
     operations: ClassVar[tuple[Operation, ...]] = ()
-    more_pages: ClassVar[tuple[MorePage, ...]] = ()
     exact_search: ClassVar[tuple[tuple[str, Callable[[str], Any]], ...]] = ()
     list_defer: ClassVar[tuple[str, ...]] = ()
     shows_happenings: ClassVar[bool] = True
@@ -316,36 +313,6 @@ class ActorAdmin(ModelAdmin):
             if is_personal(self.model) and may(request, READ_AUDIT):
                 context["accesses"] = list_of(Access, q=unquote(object_id))
         return super().changeform_view(request, object_id, form_url, context)
-
-    # --- Further pages ----------------------------------------------------------------------
-
-    def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
-        """The addresses of the further pages."""
-        return tuple(
-            (
-                f"{one.name.replace('_', '-')}/",
-                one.address_name(self.opts).removeprefix("admin:"),
-                partial(self.show_more, page=one),
-            )
-            for one in self.more_pages
-        )
-
-    def show_more(self, request: HttpRequest, *, page: MorePage, **_: Any) -> HttpResponse:
-        """A further page; a refusal is told above the page as it stands without parameters."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        try:
-            shown = page.show(actor_of(request), request.GET.dict())
-        except Refusal as refusal:
-            if not request.GET:
-                raise PermissionDenied from refusal
-            put_in_message(request, refusal)
-            return _go_to(request, page.address(self.opts))
-        if page.part and request.headers.get("HX-Request"):
-            return TemplateResponse(request, page.part, shown)
-        context = {**self.admin_site.each_context(request), "title": page.title, **shown}
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, page.template, context)
 
     def _happenings(self, request: HttpRequest, row_id: str) -> list[Happening]:
         """What happened to a row, and to those beside it that the reader sees."""

@@ -34,7 +34,7 @@ from apps.forecasts.rules import (
 )
 from apps.opportunities.rules import Category
 from apps.quotas.permissions import READ_QUOTA
-from apps.quotas.selectors import Credited, credited_to
+from apps.quotas.selectors.attainment import Credited, credited_to
 
 
 @dataclass(frozen=True)

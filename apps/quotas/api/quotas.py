@@ -17,7 +17,7 @@ from apps.core.api.schema import row_serializer
 from apps.core.periods import organisation_today, parse_period
 from apps.quotas.fields import CREDITS, QUOTAS
 from apps.quotas.rules import QuotaShare, QuotaType
-from apps.quotas.selectors import Attainment, attainments
+from apps.quotas.selectors.attainment import Attainment, attainments
 from apps.quotas.services.allocation import (
     BY,
     MOST_SHARES,

@@ -13,7 +13,7 @@ from apps.core.api.bodies import Body, Identifier
 from apps.core.api.endpoint import Endpoint, operation
 from apps.core.api.schema import Card
 from apps.core.periods import parse_period
-from apps.quotas.selectors import Revenue, revenue
+from apps.quotas.selectors.attainment import Revenue, revenue
 from apps.territories.fields import TERRITORY_NAMES
 
 TAGS = ("revenue",)

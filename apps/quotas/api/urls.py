@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.quotas.api.plan import QuotaPlanView
 from apps.quotas.api.quotas import (
     CreditCollection,
     QuotaAllocation,
@@ -16,6 +17,7 @@ urlpatterns = [
     path("quotas/allocate", QuotaAllocation.as_view()),
     path("quotas/attainment", QuotaAttainment.as_view()),
     path("quotas/credits", CreditCollection.as_view()),
+    path("quotas/plan", QuotaPlanView.as_view()),
     path("quotas/<uuid:quota_id>", QuotaItem.as_view()),
     path("revenue/<str:period>", PeriodRevenue.as_view()),
 ]

@@ -10,7 +10,7 @@ from django.db import connection
 from apps.core.actors import Actor
 from apps.core.journal import publish
 from apps.quotas.events import QuotaAttained
-from apps.quotas.selectors import ATTAINED
+from apps.quotas.selectors.attainment import ATTAINED
 
 # Whoever notes it first tells it; the row is locked until then.
 _NOTE_ATTAINED = f"""

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.core.actors import system_actor
 from apps.core.errors import Refusal
-from apps.quotas.selectors import disagreements
+from apps.quotas.selectors.attainment import disagreements
 from apps.quotas.services.credits import credit_unheard
 
 

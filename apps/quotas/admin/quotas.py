@@ -17,10 +17,11 @@ from apps.core.admin.base import ActorAdmin
 from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.operations import Operation, OperationForm, choice, text
 from apps.core.admin.service_forms import ServiceForm
+from apps.quotas.admin.plan import PLAN
 from apps.quotas.models import Quota
 from apps.quotas.permissions import READ_QUOTA, SET_QUOTA
 from apps.quotas.rules import QuotaShare, QuotaType, percentage_of
-from apps.quotas.selectors import attained_of
+from apps.quotas.selectors.attainment import attained_of
 from apps.quotas.services.allocation import BY, allocate_quota
 from apps.quotas.services.quotas import change_quota, set_quota
 from apps.users.models import User
@@ -139,6 +140,7 @@ class QuotaAdmin(ActorAdmin):
     list_display = ("who", "period", "quota_type", "target", "attained", "percentage")
     list_select_related = ("user", "territory")
     list_filter = ("quota_type",)
+    more_pages = (PLAN,)
     sortable_by = ()
     add_fieldsets = (
         (None, {"fields": (("user", "territory"), ("period", "quota_type"), "amount")}),

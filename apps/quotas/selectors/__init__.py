@@ -1,0 +1,1 @@
+"""Answers about quotas: what is attained of them, and how a year is planned."""
