@@ -70,8 +70,20 @@ def _wishes(name: str, chance: random.Random, now: datetime) -> Answer:
     return {"data": [_case(f"{name}-4", chance, now, **facts)]}
 
 
+def _campaign(name: str, chance: random.Random, now: datetime) -> Answer:
+    starts_on = (now - timedelta(days=chance.randint(10, 60))).date().isoformat()
+    channel = chance.choice(("webinar", "paid_search", "fair"))
+    return {
+        "name": f"Campaign {name}",
+        "channel": channel,
+        "status": "active",
+        "starts_on": starts_on,
+    }
+
+
 # By what stands before and after the id in the address.
 ANSWERS: Mapping[tuple[str, str], Made] = {
+    ("campaigns", ""): _campaign,
     ("accounts", "health"): _health,
     ("accounts", "usage"): _usage,
     ("accounts", "nps"): _nps,

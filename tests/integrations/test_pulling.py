@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 import redis
@@ -19,16 +20,18 @@ from apps.integrations.services import asking, pulling
 from apps.integrations.services.asking import is_left_alone
 from apps.integrations.services.partners import connect_partner, pause_partner, token_of
 from apps.integrations.services.pulling import pull_from_partners
+from apps.leads.models import Campaign
 from apps.users.models import User
 from apps.users.selectors import forget_standings
 from salesplatform.stub_partners import StubPartners
 from tests.factories.accounts import AccountFactory
 from tests.factories.customer_success import make_health, make_ticket
 from tests.factories.integrations import make_partner
+from tests.factories.leads import LeadFactory
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 2, 11, 8, tzinfo=UTC)
-KINDS = {"cx": "customer_experience", "support": "support"}
+KINDS = {"cx": "customer_experience", "support": "support", "marketing": "marketing"}
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +121,20 @@ def test_both_partners_are_played_as_the_demo_plays_them(connect, account, syste
     assert Measure.objects.count() == 3
     assert set(Case.objects.values_list("partner", flat=True)) == {"cx", "support"}
     assert {one.trouble for one in PartnerLine.objects.all()} == {""}
+
+
+def test_marketing_is_asked_for_the_campaigns_of_its_leads(stub, connect, system, monkeypatch):
+    monkeypatch.setattr(pulling, "AT_ONCE", 2)
+    partner = connect("marketing")
+    for campaign in ("Spring", "autumn", "Spring", "Ärger", ""):
+        LeadFactory(external_source="marketing", campaign_id=campaign)
+    LeadFactory(external_source="fair", campaign_id="elsewhere")
+    while not line_of(partner).asked_at or line_of(partner).position:
+        pull_from_partners(actor=system)
+    assert line_of(partner).trouble == ""
+    found = dict(Campaign.objects.values_list("external_id", "name"))
+    assert found == {one: f"Campaign {quote(one)}" for one in ("Spring", "autumn", "Ärger")}
+    assert len(stub.asked) == 3
 
 
 def test_older_answers_change_nothing(stub, connect, account, system):

@@ -28,6 +28,7 @@ from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.services.computation import recompute_affected
 from apps.forecasts.services.submissions import submit_forecast
 from apps.integrations.services.inbox import take_message
+from apps.leads.services.campaigns import record_campaign
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.merging import merge_leads
 from apps.opportunities.models import Opportunity
@@ -176,6 +177,13 @@ def _report(world: World) -> None:
 
 
 def _hear(world: World) -> None:
+    record_campaign(
+        external_id=world.word,
+        as_of=timezone.now(),
+        name="Spring fair",
+        status="active",
+        actor=system_actor(door="test"),
+    )
     known = make_partner("marketing", key=world.word, client=world.people[Role.INTEGRATION])
     profile = {"email": f"heard@{world.word}.example"}
     payload = {"lead_id": f"{world.word} lead", "source": world.word, "profile": profile}
@@ -199,6 +207,7 @@ def _lead(world: World, rep: User, number: int) -> Any:
         company_key=f"{world.word} corporation",
         status=("new", "contacted", "qualified")[number % 3],
         metadata={"note": world.word},
+        campaign_id=world.word,
     )
 
 

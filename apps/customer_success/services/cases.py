@@ -14,12 +14,13 @@ from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.database import take_turn
 from apps.core.errors import NotFound
+from apps.core.facts import check_told_at
 from apps.core.journal import publish
 from apps.core.permissions import require
 from apps.customer_success.events import CriticalTicketClosed, CriticalTicketOpened
 from apps.customer_success.models import Case
 from apps.customer_success.permissions import REPORT_CUSTOMER
-from apps.customer_success.rules import CaseKind, check_times, check_told_at, is_over
+from apps.customer_success.rules import CaseKind, check_times, is_over
 from apps.customer_success.services.news import News, account_meant
 
 

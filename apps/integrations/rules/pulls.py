@@ -34,6 +34,7 @@ class Pull:
 
 # sales-system-integrations, Upstream Systems.
 PULLS: Mapping[str, tuple[Pull, ...]] = {
+    "marketing": (Pull("campaigns/{}", "campaign.updated", about="campaign_id"),),
     "customer_experience": (
         Pull("accounts/{}/health", "health.updated"),
         Pull("accounts/{}/usage", "usage.updated"),

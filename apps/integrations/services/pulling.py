@@ -31,6 +31,7 @@ from apps.integrations.models import Partner, PartnerLine
 from apps.integrations.rules.pulls import PULLS, Answered, Garbled, Pull, read
 from apps.integrations.services.asking import Away, Line, Refused, is_left_alone
 from apps.integrations.services.messages import Heard, understand
+from apps.leads.selectors import campaigns_named_by
 
 log = logging.getLogger(__name__)
 
@@ -139,11 +140,15 @@ def _visit(partner: Partner, actor: Actor) -> Visit | None:
         line.trouble = refusal.message[:LONGEST_TROUBLE]
         line.save(update_fields=["trouble"])
         return None
-    subjects = _accounts(partner, line.position, client)
+    subjects = _subjects(partner, line.position, client)
     return Visit(partner, client, Line(partner), subjects, line.position)
 
 
-def _accounts(partner: Partner, position: str, client: Actor) -> list[Subject]:
+def _subjects(partner: Partner, position: str, client: Actor) -> list[Subject]:
+    """What a partner is asked about next: marketing its campaigns, others accounts."""
+    if partner.kind == Partner.Kind.MARKETING:
+        named = campaigns_named_by(partner.key, after=position, limit=AT_ONCE, actor=client)
+        return [Subject(one, one, one) for one in named]
     after = identifier_in(position) or _BEGINNING
     found = accounts_known_at(partner.key, after=after, limit=AT_ONCE, actor=client)
     return [Subject(there, str(here), str(here)) for here, there in found]
@@ -218,8 +223,8 @@ def _moment(text: str) -> datetime:
 
 def _note(visit: Visit) -> None:
     """Keep how far a visit came, and how it went; after the last subject comes the first."""
-    left = [one for one in visit.subjects if one.position > visit.position]
-    is_round = not left and len(visit.subjects) < AT_ONCE
+    last = visit.subjects[-1].position if visit.subjects else visit.position
+    is_round = visit.position == last and len(visit.subjects) < AT_ONCE
     trouble = visit.trouble or ("" if visit.is_done else "It is too slow to be asked everything.")
     facts: dict[str, Any] = {
         "position": "" if is_round else visit.position,
