@@ -54,7 +54,7 @@ WITHIN_A_COMMAND = """
     users: end_sign_ins
 """
 ONLY_READING_OR_LOCKING = """
-    activities: lock_activity lock_subjects
+    activities: lock_activity lock_subjects timeline_of
     accounts: match_account recognise_account account_in_hand check_place first_place routed_places
     core: job_visible_to consents_of preview_import import_visible_to changes_visible_to
         fields_of_each hidden_columns
