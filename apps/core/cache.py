@@ -43,9 +43,13 @@ class SharedCache:
         """Put a prefix before every key, so that users of one server don't meet."""
         self._prefix = prefix
 
+    def apart(self, key: str) -> str:
+        """A key as it stands in Valkey, for libraries that keep theirs beside ours."""
+        return self._prefix + key
+
     def get_or_make(self, key: str, seconds: int, make: Callable[[], Any]) -> Any:
         """The cached value, or a new one that one caller makes while the others wait for it."""
-        key = self._prefix + key
+        key = self.apart(key)
         found = self._ask(lambda client: client.get(key))
         if found is not None:
             return orjson.loads(found)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from apps.core.errors import InvalidInput
 from apps.core.money import CURRENCIES, LARGEST, to_cents
 
+# Clocks of those who tell us are not ours.
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
 LARGEST_COUNT = 2_147_483_647
 # A number as people write it with thousands separated; a comma elsewhere stays ambiguous.
 _GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
@@ -84,3 +88,9 @@ def _number(text: str) -> Decimal:
     if not number.is_finite():
         raise ValueError("Give a number.")
     return number
+
+
+def check_told_at(as_of: datetime, now: datetime) -> None:
+    """Refuse news that lie ahead: nothing else would be news until then. Raises InvalidInput."""
+    if as_of > now + CLOCKS_DIFFER_BY:
+        raise InvalidInput.field("as_of", "This lies in the future.")

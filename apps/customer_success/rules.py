@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import TextChoices
 
 from apps.core.errors import InvalidInput
 
-# Clocks of those who tell us are not ours.
-CLOCKS_DIFFER_BY = timedelta(minutes=5)
 EARLIEST_YEAR = 1970
 HEALTHY_FROM, AT_RISK_FROM = 70, 40
 
@@ -84,12 +82,6 @@ def level_of(score: int) -> Level:
 def is_over(kind: str, status: str) -> bool:
     """Whether nothing more will happen about it."""
     return status in OVER[kind]
-
-
-def check_told_at(as_of: datetime, now: datetime) -> None:
-    """Refuse what lies ahead: nothing else would be news until then. Raises InvalidInput."""
-    if as_of > now + CLOCKS_DIFFER_BY:
-        raise InvalidInput.field("as_of", "This lies in the future.")
 
 
 def check_times(opened_at: datetime, ended_at: datetime | None) -> None:

@@ -51,6 +51,15 @@ class PartnerStopped:
     partner_id: UUID
 
 
+@event("partner.connected", topic=INBOX, about="partner_id")
+@dataclass(frozen=True, kw_only=True)
+class PartnerConnected:
+    """Somebody said where a partner can be asked; without `base_url` it is asked no more."""
+
+    partner_id: UUID
+    base_url: str
+
+
 @event("partner.resumed", topic=INBOX, about="partner_id")
 @dataclass(frozen=True, kw_only=True)
 class PartnerResumed:

@@ -31,3 +31,14 @@ inbox_settled = Counter(
 webhooks_sent = Counter(
     "salesplatform_webhooks_sent", "Messages to webhooks, by outcome", ["outcome"]
 )
+partners_asked = Counter(
+    "salesplatform_partners_asked",
+    "Questions to partners, by what came of them",
+    ["partner", "outcome"],
+)
+partner_left_alone = Gauge(
+    "salesplatform_partner_left_alone",
+    "Whether a partner failed so often that it is asked nothing for now: its breaker is open",
+    ["partner"],
+    multiprocess_mode="mostrecent",
+)

@@ -178,6 +178,9 @@ class Lead(Confidential, Binnable):
             models.Index(
                 fields=["merged_into"], name="lead_merged", condition=~Q(merged_into=None)
             ),
+            models.Index(
+                fields=["campaign_id"], name="lead_by_campaign", condition=LIVE & ~Q(campaign_id="")
+            ),
             models.Index(fields=["deleted_at"], name="lead_in_bin", condition=~Q(deleted_at=None)),
             GinIndex("search_vector", name="lead_search"),
         ]
@@ -235,6 +238,44 @@ class Lead(Confidential, Binnable):
     def is_open(self) -> bool:
         """Whether it may still become an opportunity."""
         return self.status in OPEN_STATUSES and self.merged_into_id is None
+
+
+@audited("campaigns")
+class Campaign(Record):
+    """A campaign of marketing's, as it was told last; leads carry its `external_id`."""
+
+    class Status(models.TextChoices):
+        PLANNED = "planned"
+        ACTIVE = "active"
+        ENDED = "ended"
+
+    partner = models.CharField(max_length=50, help_text="The key of whoever keeps it.")
+    external_id = models.CharField(max_length=100)
+    as_of = models.DateTimeField(help_text="When it was true, by their clock.")
+    name = models.CharField(max_length=255)
+    channel = models.CharField(max_length=100, blank=True)
+    status = models.CharField(max_length=10, choices=Status)
+    starts_on = models.DateField(null=True)
+    ends_on = models.DateField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["external_id", "-as_of"], name="campaign_by_id")]
+        constraints = [
+            models.UniqueConstraint("partner", "external_id", name="campaign_once"),
+            models.CheckConstraint(
+                condition=Q(status__in=("planned", "active", "ended")),
+                name="campaign_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_on=None)
+                | Q(ends_on=None)
+                | Q(ends_on__gte=models.F("starts_on")),
+                name="campaign_direction",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class LeadAssignment(AssignmentPeriod):

@@ -36,6 +36,11 @@ class LeadQuerySet(ScopedQuerySet):
             external_source__in=set(sources), external_id__in=set(external_ids)
         )
 
+    def of_campaign(self, campaign_id: str) -> Self:
+        """Those that a campaign of marketing's brought."""
+        # Stated as the index states it.
+        return self.unmerged().exclude(campaign_id="").filter(campaign_id=campaign_id)
+
     def older_than(self, *, days: int) -> Self:
         """Those captured more than so many days ago."""
         return self.filter(created_at__lt=timezone.now() - timedelta(days=days))

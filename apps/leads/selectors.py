@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from apps.core.accesses import Reading, note_access
 from apps.core.actors import Actor
 from apps.core.errors import NotFound
 from apps.core.permissions import require
-from apps.leads.models import Lead
+from apps.leads.models import Campaign, Lead
 from apps.leads.permissions import READ_LEAD
 from apps.leads.querysets import OPEN_STATUSES
 
@@ -51,6 +51,38 @@ def lead_score(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:
         "scored_at": lead.scored_at,
         "reasons": lead.score_reasons,
     }
+
+
+def campaign_answer(*, campaign_id: str, actor: Actor) -> dict[str, Any]:
+    """A campaign as marketing told of it last, with how many of its leads are in which status,
+    within the actor's reach.
+
+    One that only leads name is without any facts. Raises NotAllowed, NotFound.
+    """
+    require(actor, READ_LEAD)
+    if "\x00" in campaign_id:
+        raise NotFound
+    told = Campaign.objects.filter(external_id=campaign_id).order_by("-as_of").first()
+    leads = Lead.objects.visible_to(actor).of_campaign(campaign_id)
+    counts = dict(leads.values_list("status").annotate(Count("pk")).order_by("status"))
+    if told is None and not counts:
+        raise NotFound
+    return {
+        "campaign_id": campaign_id,
+        **{name: getattr(told, name, None) for name in _TOLD_OF_CAMPAIGN},
+        "leads": {"total": sum(counts.values()), "by_status": counts},
+    }
+
+
+_TOLD_OF_CAMPAIGN = ("name", "channel", "status", "starts_on", "ends_on", "partner", "as_of")
+
+
+def campaigns_named_by(system: str, *, after: str, limit: int, actor: Actor) -> list[str]:
+    """The next campaigns that leads of a source within reach name, in their order."""
+    named = Lead.objects.visible_to(actor).unmerged().exclude(campaign_id="")
+    named = named.filter(external_source=system, campaign_id__gt=after)
+    ids = named.order_by("campaign_id").values_list("campaign_id", flat=True)
+    return list(ids.distinct()[:limit])
 
 
 def lead_duplicates(*, lead_id: UUID, actor: Actor) -> dict[str, Any]:

@@ -209,6 +209,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.integrations.tasks.forget_what_is_old",
         "schedule": crontab(hour=3, minute=30),
     },
+    "pull from partners": {
+        "task": "apps.integrations.tasks.pull",
+        "schedule": timedelta(minutes=5),
+    },
     "handle messages of partners": {
         "task": "apps.integrations.tasks.handle_due_messages",
         "schedule": timedelta(minutes=1),

@@ -14,6 +14,7 @@ from apps.activities.models import Activity
 from apps.core.errors import NotFound
 from apps.core.models import Change
 from apps.core.rows.listing import Query
+from apps.customer_success.permissions import READ_CUSTOMER
 from apps.leads.services.assignment import assign_leads
 from apps.leads.services.lifecycle import delete_lead, restore_lead
 from apps.leads.services.merging import merge_leads, undo_merge
@@ -22,8 +23,10 @@ from apps.opportunities.services.deals import (
     reassign_opportunity,
     restore_opportunity,
 )
+from apps.users.services.people import allow_role
 from tests.factories.accounts import AccountFactory, ContactFactory
 from tests.factories.activities import make_activity
+from tests.factories.customer_success import make_health, make_ticket
 from tests.factories.leads import LeadFactory
 from tests.factories.opportunities import make_deal
 
@@ -217,3 +220,63 @@ def test_a_page_costs_as_many_queries_as_a_row(acting, rep):
             ACTIVITIES.page(acting(rep), Query(), count=False)
         counts.append(len(queries))
     assert counts[1] <= counts[0]
+
+
+def told(client, what, row, **query):
+    words = "&".join(f"{name}={value}" for name, value in query.items())
+    answer = client.call("GET", f"/{what}/{row.pk}/timeline?{words}").json()
+    return [(one["event"] or one["activity"]) for one in answer["data"]], answer["pagination"]
+
+
+def names(entries):
+    return [one.get("name") or one["subject"] for one in entries]
+
+
+def test_the_whole_timeline_puts_activities_and_events_together(api, rep):
+    account = AccountFactory(owner=rep)
+    make_activity(by=rep, account_id=account.pk, subject="Met", completed_at=AT)
+    make_health(account, 35)
+    make_ticket(account)
+    client = api(rep)
+    entries, place = told(client, "accounts", account)
+    assert names(entries) == ["account.critical_ticket_opened", "account.health_changed", "Met"]
+    assert (place["has_more"], place["next_cursor"]) == (False, None)
+    health = entries[1]
+    assert health["details"]["score"] == 35
+    assert "account_id" not in health["details"]
+    paged, place = told(client, "accounts", account, limit=1)
+    while cursor := place["next_cursor"]:
+        some, place = told(client, "accounts", account, limit=1, cursor=cursor)
+        paged += some
+    assert paged == entries
+
+
+def test_a_deal_s_whole_timeline_tells_the_news_of_its_customer(api, rep, outsider):
+    account = AccountFactory(owner=rep)
+    deal = make_deal(account=account, owner=rep)
+    make_health(account, 35)
+    entries, _ = told(api(rep), "opportunities", deal)
+    assert names(entries) == ["account.health_changed", "opportunity.created"]
+    foreign = make_deal(account=account, owner=outsider)
+    entries, _ = told(api(outsider), "opportunities", foreign)
+    assert names(entries) == ["opportunity.created"]
+
+
+def test_news_of_customers_ask_for_the_right(api, rep, system):
+    account = AccountFactory(owner=rep)
+    deal = make_deal(account=account, owner=rep)
+    make_health(account, 35)
+    allow_role(role=rep.role, permission=READ_CUSTOMER, allowed=False, actor=system)
+    client = api(rep)
+    assert names(told(client, "accounts", account)[0]) == []
+    assert names(told(client, "opportunities", deal)[0]) == ["opportunity.created"]
+
+
+def test_a_whole_timeline_out_of_reach_is_not_there(api, rep, outsider):
+    account, lead = AccountFactory(owner=rep), LeadFactory(owner=rep)
+    client = api(outsider)
+    for address in (f"/accounts/{account.pk}", f"/leads/{lead.pk}"):
+        assert client.call("GET", f"{address}/timeline").status_code == 404
+    for wrong in ("limit=0", "limit=201", "limit=x", "cursor=x", "cursor=W10", "page=1"):
+        answer = api(rep).call("GET", f"/accounts/{account.pk}/timeline?{wrong}")
+        assert answer.status_code == 400, wrong

@@ -36,10 +36,10 @@ BY_A_COMMAND = """
     catalog: retire_product
     core: request_import
     customer_success: record_health record_usage record_nps record_ticket record_escalation
-        record_feature_request
-    integrations: handle_due
+        record_feature_request close_unlisted_tickets
+    integrations: handle_due pull_from_partners
     intelligence: suggest_everywhere suggest_to_customers
-    leads: create_lead take_qualified_lead move_leads delete_leads delete_lead
+    leads: create_lead take_qualified_lead record_campaign move_leads delete_leads delete_lead
     quotas: allocate_quota
     users: consent
 """
@@ -55,7 +55,7 @@ WITHIN_A_COMMAND = """
     users: end_sign_ins
 """
 ONLY_READING_OR_LOCKING = """
-    activities: lock_activity lock_subjects
+    activities: lock_activity lock_subjects timeline_of
     accounts: match_account recognise_account account_in_hand check_place first_place routed_places
     core: job_visible_to consents_of preview_import import_visible_to changes_visible_to
         fields_of_each hidden_columns

@@ -9,11 +9,14 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from apps.core.actors import system_actor
 from apps.core.identifiers import new_id
 from apps.core.models import Access
 from apps.integrations.models import InboundMessage, Partner
 from apps.integrations.services.inbox import take_delivery
+from apps.integrations.services.pulling import pull_from_partners
 from apps.users.models import Role
+from tests.factories.accounts import AccountFactory
 from tests.factories.integrations import make_partner, message, signed
 from tests.factories.users import UserFactory, actor_of
 
@@ -132,3 +135,35 @@ def test_the_command_line_shows_what_failed_and_handles_it_again(dead):
     assert dead.status == "received"
     with pytest.raises(CommandError, match="No such message failed"):
         call_command("inbox", "--id", str(dead.pk))
+
+
+def test_an_admin_connects_a_partner_and_sees_how_asking_it_goes(office, admin, settings):
+    settings.WEBHOOK_LOCAL_HOSTS = ["127.0.0.1"]
+    partner = make_partner("customer_experience", key="cx").owner
+    browser = office(admin)
+    page = reverse("admin:integrations_partner_change", args=[partner.pk])
+    connect = page.replace("/change/", "/connect/")
+    told = {"base_url": "http://127.0.0.1:9/cx/", "token": "told-once"}
+    assert "Give an https URL" in browser.post(connect, {"base_url": "http://a.b"}).content.decode()
+    browser.post(connect, told)
+    partner.refresh_from_db()
+    assert partner.base_url == "http://127.0.0.1:9/cx"
+    shown = browser.get(page).content.decode()
+    assert "Not asked yet" in shown
+    assert "told-once" not in shown
+    AccountFactory(external_ids={"cx": "C-1"})
+    AccountFactory(external_ids={"cx": "C-2"})
+    pull_from_partners(actor=system_actor(door="test"))
+    shown = browser.get(page).content.decode()
+    assert "Left alone" in shown
+    assert "Connection refused" in shown
+    assert (
+        "Left alone"
+        in browser.get(reverse("admin:integrations_partner_changelist")).content.decode()
+    )
+
+
+def test_a_partner_of_whom_nothing_is_asked_is_not_connected(office, admin):
+    partner = make_partner("billing").owner
+    page = reverse("admin:integrations_partner_change", args=[partner.pk])
+    assert "Connect" not in office(admin).get(page).content.decode()

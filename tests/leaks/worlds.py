@@ -31,6 +31,7 @@ from apps.forecasts.services.submissions import submit_forecast
 from apps.integrations.services.inbox import take_message
 from apps.intelligence.models import Suggestion
 from apps.intelligence.services.suggestions import suggest
+from apps.leads.services.campaigns import record_campaign
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.merging import merge_leads
 from apps.opportunities.models import Opportunity
@@ -180,6 +181,13 @@ def _report(world: World) -> None:
 
 
 def _hear(world: World) -> None:
+    record_campaign(
+        external_id=world.word,
+        as_of=timezone.now(),
+        name="Spring fair",
+        status="active",
+        actor=system_actor(door="test"),
+    )
     known = make_partner("marketing", key=world.word, client=world.people[Role.INTEGRATION])
     profile = {"email": f"heard@{world.word}.example"}
     payload = {"lead_id": f"{world.word} lead", "source": world.word, "profile": profile}
@@ -203,6 +211,7 @@ def _lead(world: World, rep: User, number: int) -> Any:
         company_key=f"{world.word} corporation",
         status=("new", "contacted", "qualified")[number % 3],
         metadata={"note": world.word},
+        campaign_id=world.word,
     )
 
 

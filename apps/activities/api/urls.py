@@ -12,6 +12,7 @@ from apps.activities.api.activities import (
     OpportunityTimeline,
 )
 from apps.activities.api.summary import ActivitySummaryView
+from apps.activities.api.timelines import AccountStory, LeadStory, OpportunityStory
 
 urlpatterns = [
     path("activities", ActivityCollection.as_view()),
@@ -22,4 +23,7 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/activities", LeadTimeline.as_view()),
     path("opportunities/<uuid:opportunity_id>/activities", OpportunityTimeline.as_view()),
     path("accounts/<uuid:account_id>/activities", AccountTimeline.as_view()),
+    path("leads/<uuid:lead_id>/timeline", LeadStory.as_view()),
+    path("opportunities/<uuid:opportunity_id>/timeline", OpportunityStory.as_view()),
+    path("accounts/<uuid:account_id>/timeline", AccountStory.as_view()),
 ]

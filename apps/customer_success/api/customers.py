@@ -10,6 +10,7 @@ from rest_framework import serializers
 from apps.accounts.fields import ACCOUNTS
 from apps.core.actors import Actor
 from apps.core.api.endpoint import Endpoint, listed, operation
+from apps.core.rows.listing import Listing
 from apps.customer_success.fields import CRITICAL_TICKETS, ESCALATIONS, FEATURE_REQUESTS, TICKETS
 from apps.customer_success.rules import Level, MeasureKind
 from apps.customer_success.selectors import measure_of
@@ -76,49 +77,29 @@ class AccountNps(Endpoint):
     get = _said(MeasureKind.NPS, NpsAnswer, summary="Whether a customer would recommend us")
 
 
+def _cases(listing: Listing, *, summary: str) -> Any:
+    return listed(listing, within=ACCOUNTS, stated="account_id", summary=summary, tags=TAGS)
+
+
 class AccountTickets(Endpoint):
     """`/accounts/{account_id}/tickets`."""
 
-    get = listed(
-        TICKETS,
-        within=ACCOUNTS,
-        stated="account_id",
-        summary="The support tickets of an account, newest first",
-        tags=TAGS,
-    )
+    get = _cases(TICKETS, summary="The support tickets of an account, newest first")
 
 
 class AccountCriticalTickets(Endpoint):
     """`/accounts/{account_id}/tickets/critical`."""
 
-    get = listed(
-        CRITICAL_TICKETS,
-        within=ACCOUNTS,
-        stated="account_id",
-        summary="The open tickets of an account that can't wait",
-        tags=TAGS,
-    )
+    get = _cases(CRITICAL_TICKETS, summary="The open tickets of an account that can't wait")
 
 
 class AccountEscalations(Endpoint):
     """`/accounts/{account_id}/escalations`."""
 
-    get = listed(
-        ESCALATIONS,
-        within=ACCOUNTS,
-        stated="account_id",
-        summary="What an account took further up, now and before",
-        tags=TAGS,
-    )
+    get = _cases(ESCALATIONS, summary="What an account took further up, now and before")
 
 
 class AccountFeatureRequests(Endpoint):
     """`/accounts/{account_id}/feature-requests`."""
 
-    get = listed(
-        FEATURE_REQUESTS,
-        within=ACCOUNTS,
-        stated="account_id",
-        summary="What an account wishes for and may still get",
-        tags=TAGS,
-    )
+    get = _cases(FEATURE_REQUESTS, summary="What an account wishes for and may still get")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,12 +14,13 @@ from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.database import take_turn
 from apps.core.errors import NotFound
+from apps.core.facts import check_told_at
 from apps.core.journal import publish
 from apps.core.permissions import require
 from apps.customer_success.events import CriticalTicketClosed, CriticalTicketOpened
 from apps.customer_success.models import Case
 from apps.customer_success.permissions import REPORT_CUSTOMER
-from apps.customer_success.rules import CaseKind, check_times, check_told_at, is_over
+from apps.customer_success.rules import CaseKind, check_times, is_over
 from apps.customer_success.services.news import News, account_meant
 
 
@@ -83,6 +84,36 @@ def record_feature_request(
     """Note what becomes of something that a customer wishes for. Raises as `record_ticket`."""
     facts = {"title": title, "status": status, "opened_at": opened_at}
     return _record(CaseKind.FEATURE_REQUEST, external_id, facts, ended_at, news=news, actor=actor)
+
+
+def close_unlisted_tickets(*, news: News, listed: Collection[str], actor: Actor) -> int:
+    """Close the critical tickets of an account that their partner lists no longer; how many.
+
+    Args:
+        news: of which account, by whom, and when the list was made: what was said after that stays.
+        listed: the partner's ids of those that are open and critical.
+        actor: needs `customer:report`.
+
+    Raises:
+        NotFound where no account within reach is meant, NotAllowed, InvalidInput.
+    """
+    return _close_unlisted(listed, news=news, actor=actor)
+
+
+@command
+def _close_unlisted(listed: Collection[str], *, news: News, actor: Actor) -> int:
+    account = account_meant(news, actor=actor)
+    require(actor, REPORT_CUSTOMER)
+    check_told_at(news.as_of, timezone.now())
+    before = Case.objects.critical().filter(
+        account=account, partner=news.partner, as_of__lt=news.as_of, opened_at__lt=news.as_of
+    )
+    gone = list(before.exclude(external_id__in=listed).select_for_update().order_by("pk"))
+    for case in gone:
+        case.status, case.ended_at, case.as_of = "closed", news.as_of, news.as_of
+        case.save(update_fields=["status", "ended_at", "as_of", "updated_at"])
+        _tell(case, account.pk, actor)
+    return len(gone)
 
 
 @command

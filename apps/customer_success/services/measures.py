@@ -9,12 +9,13 @@ from django.utils import timezone
 
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.facts import check_told_at
 from apps.core.journal import publish
 from apps.core.permissions import require
 from apps.customer_success.events import AccountHealthChanged
 from apps.customer_success.models import Measure
 from apps.customer_success.permissions import REPORT_CUSTOMER
-from apps.customer_success.rules import MeasureKind, check_told_at
+from apps.customer_success.rules import MeasureKind
 from apps.customer_success.services.news import News, account_meant
 
 

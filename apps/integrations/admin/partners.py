@@ -12,12 +12,15 @@ from unfold.enums import ActionVariant
 
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
-from apps.core.admin.operations import Operation
+from apps.core.admin.operations import Operation, OperationForm, text
 from apps.core.admin.service_forms import ServiceForm
-from apps.integrations.models import InboundMessage, Partner
+from apps.integrations.models import InboundMessage, Partner, PartnerLine
 from apps.integrations.permissions import MANAGE_PARTNER, READ_INBOX
+from apps.integrations.rules.pulls import PULLS
+from apps.integrations.services.asking import is_left_alone
 from apps.integrations.services.partners import (
     add_partner,
+    connect_partner,
     pause_partner,
     resume_partner,
     rotate_secret,
@@ -34,6 +37,23 @@ class NewPartnerForm(ServiceForm):
         self.fields["client"].queryset = clients  # type: ignore[attr-defined]
 
 
+class ConnectionForm(OperationForm):
+    """Where it can be asked, and with which token."""
+
+    base_url = text("URL", help_text="Below which it is asked; if empty, it is asked no more.")
+    token = text("Token", help_text="Sent as a bearer token. It is shown to nobody again.")
+
+    def prepare(self) -> None:
+        """What is there."""
+        if self.row is not None:
+            self.initial["base_url"] = self.row.base_url
+
+
+def can_be_asked(partner: Partner) -> bool:
+    """Whether there is something that the clock asks such a partner."""
+    return partner.kind in PULLS
+
+
 @admin.register(Partner)
 class PartnerAdmin(ActorAdmin):
     """Other systems that tell us things."""
@@ -43,9 +63,9 @@ class PartnerAdmin(ActorAdmin):
     subject = "partner_id"
     adds = staticmethod(add_partner)
     added_page = "admin/integrations/partner_secret.html"
-    list_display = ("which", "kind", "client_line", "state", "waiting")
-    list_select_related = ("client",)
-    list_defer = ("secret", "former_secret")
+    list_display = ("which", "kind", "client_line", "state", "line_state", "waiting")
+    list_select_related = ("client", "line")
+    list_defer = ("secret", "former_secret", "token")
     sortable_by = ()
     fieldsets = (
         (
@@ -58,6 +78,10 @@ class PartnerAdmin(ActorAdmin):
                     ("address", "queue"),
                 )
             },
+        ),
+        (
+            "Asking it",
+            {"fields": (("base_url", "line_state"), ("asked_at", "answered_at"), "trouble")},
         ),
         ("Facts", {"fields": (("former_until", "paused_at"), ("created_at", "updated_at"))}),
     )
@@ -72,6 +96,16 @@ class PartnerAdmin(ActorAdmin):
             icon="sync",
             page="admin/integrations/partner_secret.html",
             sentence="The fresh secret is shown once. The former one works for another 24 hours.",
+        ),
+        Operation(
+            name="connect",
+            label="Connect",
+            permission=MANAGE_PARTNER,
+            one=connect_partner,
+            form=ConnectionForm,
+            offered=can_be_asked,
+            icon="cable",
+            sentence="Every five minutes it is asked what it knows by now.",
         ),
         Operation(
             name="pause",
@@ -137,3 +171,40 @@ class PartnerAdmin(ActorAdmin):
     def queue(self, row: Partner) -> str:
         """Where it puts messages instead."""
         return f"inbound.{row.key}"
+
+    @display(description="Line")
+    def line_state(self, row: Partner) -> Any:
+        """Whether it is asked, and how that goes."""
+        if not row.base_url:
+            return show.NOTHING
+        if is_left_alone(row):
+            return show.badge("Left alone", "danger")
+        line = _line_of(row)
+        if line is None or line.asked_at is None:
+            return show.badge("Not asked yet", "neutral")
+        return (
+            show.badge("Trouble", "warning") if line.trouble else show.badge("Answers", "success")
+        )
+
+    @display(description="Asked")
+    def asked_at(self, row: Partner) -> Any:
+        """When it was asked last."""
+        line = _line_of(row)
+        return show.moment(line.asked_at) if line else show.NOTHING
+
+    @display(description="Answered")
+    def answered_at(self, row: Partner) -> Any:
+        """When it answered last."""
+        line = _line_of(row)
+        return show.moment(line.answered_at) if line else show.NOTHING
+
+    @display(description="Trouble")
+    def trouble(self, row: Partner) -> Any:
+        """What went wrong in the last run."""
+        line = _line_of(row)
+        return (line.trouble if line else "") or show.NOTHING
+
+
+def _line_of(partner: Partner) -> PartnerLine | None:
+    found: PartnerLine | None = getattr(partner, "line", None)
+    return found

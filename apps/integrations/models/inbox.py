@@ -13,12 +13,13 @@ from apps.integrations.models.signing import Signing
 from apps.users.models import User
 
 
-@audited("partners", leave_out=("secret", "former_secret"))
+@audited("partners", leave_out=("secret", "former_secret", "token"))
 class Partner(Signing):
     """A system outside that tells us things (sales-system-integrations, System Dependencies).
 
     Its messages act in the name of `client`, with the client's rights and reach. `key` is the name
-    under which its ids are kept: a lead's `external_source`, an account's `external_ids`.
+    under which its ids are kept: a lead's `external_source`, an account's `external_ids`. Below
+    `base_url` it can be asked, with `token`.
     """
 
     class Kind(models.TextChoices):
@@ -41,9 +42,14 @@ class Partner(Signing):
         help_text="The machine client in whose name its messages act.",
     )
     paused_at = models.DateTimeField(null=True, editable=False)
+    base_url = models.CharField("base URL", max_length=500, blank=True, editable=False)
+    token = models.BinaryField(null=True)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=~Q(base_url="") | Q(token=None), name="partner_token_has_url"
+            ),
             models.CheckConstraint(
                 condition=Q(kind__in=("marketing", "billing", "customer_experience", "support")),
                 name="partner_kind_known",
@@ -62,6 +68,21 @@ class Partner(Signing):
     def is_paused(self) -> bool:
         """Whether its messages have to wait outside."""
         return self.paused_at is not None
+
+
+class PartnerLine(models.Model):
+    """How asking a partner goes: how far it has come, and what went wrong last."""
+
+    partner = models.OneToOneField(
+        Partner, primary_key=True, on_delete=models.CASCADE, related_name="line"
+    )
+    position = models.CharField(max_length=100, blank=True)
+    asked_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return str(self.partner_id)
 
 
 @personal("inbound_messages")

@@ -70,6 +70,15 @@ def trouble_with_url(url: str, local_hosts: Collection[str]) -> str:
     return ""
 
 
+def trouble_with_base_url(url: str, local_hosts: Collection[str]) -> str:
+    """Why a partner can't be asked below a URL, in a sentence; empty where nothing speaks against
+    it.
+    """
+    if trouble := trouble_with_url(url, local_hosts):
+        return trouble
+    return "Give a URL without a question mark." if "?" in url else ""
+
+
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)

@@ -36,6 +36,7 @@ from apps.customer_success.services.cases import (
 from apps.customer_success.services.measures import record_health, record_nps, record_usage
 from apps.customer_success.services.news import News
 from apps.integrations.models import Partner
+from apps.leads.services.campaigns import record_campaign
 from apps.leads.services.marketing import take_qualified_lead
 
 Kind = Partner.Kind
@@ -275,6 +276,32 @@ class LeadQualifiedThere(Payload, frozen=True, kw_only=True):
             facts |= self.firmographic.given()
         take_qualified_lead(
             external_id=self.lead_id,
+            system=heard.partner,
+            as_of=heard.as_of,
+            actor=heard.actor,
+            **facts,
+        )
+
+
+@told("campaign.updated", by=[Kind.MARKETING])
+class CampaignUpdated(Payload, frozen=True, kw_only=True):
+    """What a campaign is that leads are attributed to."""
+
+    campaign_id: Identifier
+    name: Name
+    status: Literal["planned", "active", "ended"]
+    channel: Annotated[str, Meta(max_length=100)] | None = None
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.campaign_id
+
+    def carry_out(self, heard: Heard) -> None:
+        facts = self.given()
+        record_campaign(
+            external_id=facts.pop("campaign_id"),
             system=heard.partner,
             as_of=heard.as_of,
             actor=heard.actor,

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -18,12 +19,14 @@ from apps.core.permissions import require
 from apps.integrations.errors import NotAMachineClient, PartnerKnown, SignatureRejected
 from apps.integrations.events import (
     PartnerAdded,
+    PartnerConnected,
     PartnerResumed,
     PartnerSecretRotated,
     PartnerStopped,
 )
-from apps.integrations.models import Partner
+from apps.integrations.models import Partner, PartnerLine
 from apps.integrations.permissions import MANAGE_PARTNER
+from apps.integrations.rules.addresses import trouble_with_base_url
 from apps.integrations.services.signing import (
     SECRET_BYTES,
     IssuedSecret,
@@ -32,6 +35,7 @@ from apps.integrations.services.signing import (
     secrets_of,
 )
 from apps.users.models import Role, User
+from apps.users.services.sealing import seal, unseal
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 # What strangers are checked against, so that they wait as long as partners.
@@ -105,6 +109,41 @@ def resume_partner(*, partner_id: UUID, actor: Actor) -> Partner:
         partner.save(update_fields=["paused_at", "updated_at"])
         publish(PartnerResumed(partner_id=partner.pk), actor=actor)
     return partner
+
+
+@command
+def connect_partner(
+    *, partner_id: UUID, actor: Actor, base_url: str = "", token: str = ""
+) -> Partner:
+    """Say below which URL a partner can be asked, and with which token; without URL, no more.
+
+    The token is shown to nobody again. Raises NotAllowed, NotFound, InvalidInput.
+    """
+    partner = _locked(partner_id, actor)
+    url = base_url.rstrip("/")
+    if url and (trouble := trouble_with_base_url(url, settings.WEBHOOK_LOCAL_HOSTS)):
+        raise InvalidInput.field("base_url", trouble)
+    if not url and token:
+        raise InvalidInput.field("base_url", "A token is for a URL.")
+    if not token.isascii() or not token.isprintable():
+        raise InvalidInput.field("token", "Give characters that a header can hold.")
+    partner.base_url = url
+    partner.token = seal(token.encode(), place=_place_of_token(partner)) if token else None
+    partner.save(update_fields=["base_url", "token", "updated_at"])
+    PartnerLine.objects.update_or_create(partner=partner, defaults={"position": "", "trouble": ""})
+    publish(PartnerConnected(partner_id=partner.pk, base_url=url), actor=actor)
+    return partner
+
+
+def token_of(partner: Partner) -> str:
+    """The token with which a partner is asked; empty where there is none."""
+    if partner.token is None:
+        return ""
+    return unseal(bytes(partner.token), place=_place_of_token(partner)).decode()
+
+
+def _place_of_token(partner: Partner) -> str:
+    return f"partner token {partner.pk}"
 
 
 def partner_that_signed(*, key: str, body: bytes, headers: Mapping[str, str]) -> Partner:

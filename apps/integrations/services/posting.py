@@ -1,4 +1,4 @@
-"""Posting to a URL that others chose: to the public internet alone, never further than it says.
+"""Speaking to a URL that others chose: of the public internet alone, never further than it says.
 
 The host is resolved once; every address it has must be public, and the connection goes to one of
 those that were looked at, under the host's own name and certificate. So nobody leads it elsewhere
@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
+from typing import Self
 
 import httpx2
 
@@ -37,7 +38,7 @@ class Answer:
     text: str
 
 
-class Poster:
+class Outside:
     """A connection to one URL, kept open from message to message."""
 
     def __init__(self, url: str, *, local_hosts: Collection[str]) -> None:
@@ -51,7 +52,7 @@ class Poster:
             trust_env=False,
         )
 
-    def __enter__(self) -> Poster:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -60,23 +61,43 @@ class Poster:
         failure: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up, whatever is under way."""
         self._client.close()
 
-    def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send these very bytes. Raises Unreachable."""
+    def send(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        most: int = KEPT_BYTES,
+    ) -> Answer:
+        """Send a message, and return the beginning of what comes back. Raises Unreachable.
+
+        Args:
+            path: below the URL, in ASCII.
+            body: the very bytes.
+            most: of the answer this many bytes are waited for.
+        """
         began = time.monotonic()
         try:
             self._address = self._address or self._looked_at()
             request = self._client.build_request(
-                "POST",
-                self._url.copy_with(host=self._address),
+                method,
+                self._url.copy_with(
+                    host=self._address, raw_path=self._url.raw_path + path.encode("ascii")
+                ),
                 content=body,
                 headers={**headers, "Host": self._url.netloc.decode("ascii")},
                 extensions={"sni_hostname": self._url.host},
             )
             response = self._client.send(request, stream=True)
             try:
-                return Answer(response.status_code, _beginning(response, began))
+                return Answer(response.status_code, _beginning(response, began, most))
             finally:
                 response.close()
         except (httpx2.HTTPError, OSError, ValueError) as failure:
@@ -92,6 +113,14 @@ class Poster:
         return found[0]
 
 
+class Poster(Outside):
+    """Posts to one URL."""
+
+    def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send these very bytes. Raises Unreachable."""
+        return self.send("POST", headers=headers, body=body)
+
+
 def addresses_of(host: str) -> list[str]:
     """The addresses a host has now. Raises OSError."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -104,11 +133,11 @@ def _trust() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-def _beginning(response: httpx2.Response, began: float) -> str:
+def _beginning(response: httpx2.Response, began: float, most: int) -> str:
     """The first bytes of what came back; the rest is not waited for."""
     found = b""
     for part in response.iter_raw():
         found += part
-        if len(found) >= KEPT_BYTES or time.monotonic() - began > WHOLE_SECONDS:
+        if len(found) >= most or time.monotonic() - began > WHOLE_SECONDS:
             break
-    return found[:KEPT_BYTES].decode(errors="replace").replace("\x00", "")
+    return found[:most].decode(errors="replace").replace("\x00", "")

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.core.api.imports import export_address, import_addresses
+from apps.leads.api.campaigns import CampaignItem
 from apps.leads.api.leads import (
     LeadAssignmentItem,
     LeadBulkAssignment,
@@ -49,5 +50,6 @@ urlpatterns = [
     path("leads/<uuid:lead_id>/score", LeadScore.as_view()),
     path("leads/<uuid:lead_id>/duplicates", LeadDuplicates.as_view()),
     path("leads/<uuid:lead_id>/sync", LeadSync.as_view()),
+    path("campaigns/<str:campaign_id>", CampaignItem.as_view()),
     path("territories/assign", TerritoryAssignment.as_view()),
 ]
