@@ -50,6 +50,8 @@ ACTIVITIES = Listing(
         Field("description", detail=True),
         Field("participants", expression="to_json(t.participants)", kind=Kind.JSON, detail=True),
         Field("metadata", detail=True),
+        Field("external_system", detail=True),
+        Field("external_id", detail=True),
     ),
     filters=(
         one_of("type", Activity.Type),

@@ -35,7 +35,8 @@ class Activity(Confidential, Binnable):
 
     `user` does it. `owner`, `territory` and `subject_in_bin` repeat those of what it is about: the
     deal's, else the lead's, else the account's, which the database keeps equal. Its words open with
-    the key of the person it is about, if there is one. `timeline_at` is where it stands in lists.
+    the key of the person it is about, if there is one. `timeline_at` is where it stands in lists;
+    `external_id` is what another system that told of it calls it.
     """
 
     class Type(models.TextChoices):
@@ -56,6 +57,8 @@ class Activity(Confidential, Binnable):
         models.UUIDField(), default=list, blank=True, help_text="People here and contacts."
     )
     metadata = EncryptedJSON(default=dict, blank=True)
+    external_system = models.CharField(max_length=50, blank=True, editable=False)
+    external_id = models.CharField(max_length=100, blank=True, editable=False)
 
     user = models.ForeignKey(
         User,
@@ -171,6 +174,12 @@ class Activity(Confidential, Binnable):
             ),
         ]
         constraints = [
+            models.UniqueConstraint(
+                "external_system",
+                "external_id",
+                name="activity_told_once",
+                condition=~Q(external_id=""),
+            ),
             models.CheckConstraint(
                 condition=Q(lead__isnull=False)
                 | Q(opportunity__isnull=False)

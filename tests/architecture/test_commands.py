@@ -52,11 +52,13 @@ IMPORTED = {
 # Public and in one transaction, but never asked for by itself.
 STEPS = {
     "change_each": "how operations on many leads change each of them",
+    "log_communication": "what an e-mail, call or meeting becomes of which a partner tells",
     "open_deal": "how a deal begins, whether it is created or comes from a lead",
 }
 READS = {
     "preview_import": "a look at a file, which changes nothing",
     "consents_of": "a look at what somebody agreed to",
+    "timeline_of": "a look at what was done and what happened",
     "exported_file": "a file that is fetched",
     "what_would_be_erased": "a look at what erasing somebody would take",
 }

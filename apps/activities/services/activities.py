@@ -49,6 +49,7 @@ def log_activity(
     account_id: UUID | None = None,
     contact_id: UUID | None = None,
     completed_at: datetime | None = None,
+    told_by: tuple[str, str] = ("", ""),
     **facts: Any,
 ) -> Activity:
     """Note something that was done or is to be done about a lead, a deal, an account or a contact.
@@ -57,6 +58,7 @@ def log_activity(
         actor: needs `activity:write`, and must see what it is about.
         lead_id, opportunity_id, account_id, contact_id: at least one of them.
         completed_at: when it was done; now, unless it is scheduled or a task.
+        told_by: the other system that told of it, and what it calls it.
         facts: as in `FACTS`; `user_id` is who does it, the actor unless stated.
 
     Raises:
@@ -81,6 +83,8 @@ def log_activity(
         owner_id=place.owner_id,
         territory_id=place.territory_id,
         user_id=facts.get("user_id") or actor.id,
+        external_system=told_by[0],
+        external_id=told_by[1],
         created_at=now,
         updated_at=now,
     )

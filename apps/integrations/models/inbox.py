@@ -27,6 +27,7 @@ class Partner(Signing):
         BILLING = "billing"
         CUSTOMER_EXPERIENCE = "customer_experience"
         SUPPORT = "support"
+        COMMUNICATION = "communication", "Mail and telephony"
 
     key = models.SlugField(
         max_length=50, unique=True, help_text="In its address and queue, such as marketing."
@@ -51,7 +52,15 @@ class Partner(Signing):
                 condition=~Q(base_url="") | Q(token=None), name="partner_token_has_url"
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=("marketing", "billing", "customer_experience", "support")),
+                condition=Q(
+                    kind__in=(
+                        "marketing",
+                        "billing",
+                        "customer_experience",
+                        "support",
+                        "communication",
+                    )
+                ),
                 name="partner_kind_known",
             ),
             models.CheckConstraint(

@@ -25,6 +25,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from apps.activities.rules import LONGEST_MINUTES
+from apps.activities.services.communications import log_communication
 from apps.contracts.services.contracts import acknowledge_sale
 from apps.core.actors import Actor
 from apps.core.errors import InvalidInput
@@ -461,3 +463,48 @@ class FeatureRequestUpdated(CaseUpdated, frozen=True, kw_only=True):
 
     def carry_out(self, heard: Heard) -> None:
         record_feature_request(status=self.status, **self.facts(heard))
+
+
+# --- Mail and telephony -----------------------------------------------------------------------
+
+
+@told("communication.logged", by=[Kind.COMMUNICATION])
+class CommunicationLogged(Payload, frozen=True, kw_only=True):
+    """A colleague and people outside wrote, spoke or met; of strangers nothing is kept.
+
+    `colleague` is the e-mail address of who works here; `others` are e-mail addresses, and phone
+    numbers, at the other end.
+    """
+
+    communication_id: Identifier
+    type: Literal["email", "call", "meeting"]
+    occurred_at: Moment
+    colleague: Name
+    others: Annotated[list[Name], Meta(min_length=1, max_length=100)]
+    direction: Literal["inbound", "outbound"]
+    title: Text = ""
+    text: Annotated[str, Meta(max_length=10_000)] = ""
+    duration_minutes: Annotated[int, Meta(ge=0, le=LONGEST_MINUTES)] | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.communication_id
+
+    @property
+    def address(self) -> str:
+        return next((one for one in self.others if "@" in one), "")
+
+    def carry_out(self, heard: Heard) -> None:
+        log_communication(
+            system=heard.partner,
+            external_id=self.communication_id,
+            type=self.type,
+            occurred_at=self.occurred_at,
+            colleague=self.colleague,
+            others=self.others,
+            direction=self.direction,
+            subject=self.title,
+            description=self.text,
+            duration_minutes=self.duration_minutes,
+            actor=heard.actor,
+        )
