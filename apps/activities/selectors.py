@@ -10,12 +10,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import TextChoices
 
 from apps.activities.permissions import READ_ACTIVITY
 from apps.core.actors import Actor
 from apps.core.periods import check_days, moments_of
 from apps.core.permissions import require
 from apps.core.rows.scope import OwnedScope
+from apps.leads.permissions import READ_LEAD
 from apps.users.fields import USER_NAMES
 
 LONGEST_DAYS = 366
@@ -97,3 +99,149 @@ def activity_summary(
         by_user=[(card, by_user[one]) for one, card in USER_NAMES.cards(by_user).items()],
         by_day=tallies[_BY_DAY],
     )
+
+
+class Grouping(TextChoices):
+    """What activities are told apart by. The stage is the one in which the deal was then."""
+
+    TYPE = "type"
+    PERSON = "person"
+    STAGE = "stage"
+    MONTH = "month"
+
+
+@dataclass(frozen=True)
+class ActivityGroup:
+    """Activities that have something in common, and what became of the deals they are about.
+
+    `key` is empty where they have nothing of the kind, such as a stage without a deal.
+    """
+
+    key: str
+    name: str
+    tally: Tally
+    deals: int
+    won: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How soon new leads were answered: by the first activity about each that was done.
+
+    `median` and `ninety` are the minutes that half, and nine of ten, of those answered waited.
+    """
+
+    owner: dict[str, str] | None
+    leads: int
+    answered: int
+    median: int | None
+    ninety: int | None
+
+
+_KEYS = {
+    Grouping.TYPE: ("t.type", "''", ""),
+    Grouping.PERSON: ("t.user_id", "u.name", "JOIN users_user u ON u.id = t.user_id"),
+    Grouping.STAGE: (
+        "s.key",
+        "s.name",
+        "LEFT JOIN LATERAL (SELECT p.stage_id FROM opportunities_stagespan p"
+        " WHERE p.opportunity_id = t.opportunity_id AND p.entered_at <= t.timeline_at"
+        " ORDER BY p.entered_at DESC LIMIT 1) AS stood ON TRUE"
+        " LEFT JOIN opportunities_stage s ON s.id = stood.stage_id",
+    ),
+    Grouping.MONTH: ("to_char(t.timeline_at AT TIME ZONE %(zone)s, '\"M\"MM_YYYY')", "''", ""),
+}
+_GROUPS = """
+SELECT coalesce(({key})::text, ''), coalesce(min({name}), ''),
+       count(*), count(t.completed_at),
+       coalesce(sum(t.duration_minutes) FILTER (WHERE t.completed_at IS NOT NULL), 0)::bigint,
+       count(DISTINCT t.opportunity_id),
+       count(DISTINCT t.opportunity_id) FILTER (WHERE o.kind = 'won'),
+       count(DISTINCT t.opportunity_id) FILTER (WHERE o.kind = 'lost')
+FROM activities_activity t
+LEFT JOIN opportunities_opportunity o ON o.id = t.opportunity_id
+{joined}
+WHERE t.deleted_at IS NULL AND NOT t.subject_in_bin AND {reach}
+  AND t.timeline_at >= %(begin)s AND t.timeline_at < %(end)s
+  AND (%(user)s::uuid IS NULL OR t.user_id = %(user)s::uuid)
+GROUP BY 1 ORDER BY count(*) DESC, 1
+LIMIT {most}
+"""
+_ANSWERS = """
+SELECT grouping(t.owner_id), t.owner_id, count(*), count(first.at),
+       percentile_disc(0.5) WITHIN GROUP (ORDER BY first.minutes),
+       percentile_disc(0.9) WITHIN GROUP (ORDER BY first.minutes)
+FROM leads_lead t
+LEFT JOIN LATERAL (
+    SELECT a.completed_at AS at,
+           (extract(epoch FROM a.completed_at - t.created_at) / 60)::int AS minutes
+    FROM activities_activity a
+    WHERE a.lead_id = t.id AND a.deleted_at IS NULL AND a.completed_at >= t.created_at
+    ORDER BY a.completed_at LIMIT 1
+) AS first ON TRUE
+WHERE t.deleted_at IS NULL AND {reach}
+  AND t.created_at >= %(begin)s AND t.created_at < %(end)s
+  AND (%(user)s::uuid IS NULL OR t.owner_id = %(user)s::uuid)
+GROUP BY GROUPING SETS ((), (t.owner_id)) ORDER BY 1 DESC, 3 DESC, 2
+LIMIT {most}
+"""
+MOST_GROUPS = 100
+
+
+def activity_groups(
+    *, actor: Actor, by: Grouping, first: date, last: date, user_id: UUID | None = None
+) -> list[ActivityGroup]:
+    """Activities within the actor's reach, told apart by one thing, the most first.
+
+    Args:
+        actor: whose reach counts.
+        by: what they are told apart by.
+        first, last: the days, at most a year of them.
+        user_id: only what this person does.
+
+    Raises NotAllowed, InvalidInput (sales-core, Activities).
+    """
+    rows = _analysed(_GROUPS, actor, first, last, user_id, *_KEYS[by])
+    return [
+        ActivityGroup(key, name, Tally(count, completed, minutes), deals, won, lost)
+        for key, name, count, completed, minutes, deals, won, lost in rows
+    ]
+
+
+def answers_to_leads(
+    *, actor: Actor, first: date, last: date, user_id: UUID | None = None
+) -> tuple[Answers, list[Answers]]:
+    """How soon the leads of some days within the actor's reach were answered: all, and by owner.
+
+    Raises NotAllowed, InvalidInput (sales-core, Activities).
+    """
+    require(actor, READ_LEAD)
+    rows = _analysed(_ANSWERS, actor, first, last, user_id)
+    cards = USER_NAMES.cards(str(owner) for _, owner, *_ in rows if owner)
+    total, *others = [
+        Answers(cards.get(str(owner)), leads, answered, median, ninety)
+        for _, owner, leads, answered, median, ninety in rows
+    ]
+    return total, others
+
+
+def _analysed(
+    statement: str,
+    actor: Actor,
+    first: date,
+    last: date,
+    user_id: UUID | None,
+    key: str = "",
+    name: str = "",
+    joined: str = "",
+) -> list[tuple[Any, ...]]:
+    require(actor, READ_ACTIVITY)
+    check_days(first, last, at_most=LONGEST_DAYS)
+    begin, end = moments_of(first, last)
+    within, named = OwnedScope().condition(actor).named()
+    parts = {"key": key, "name": name, "joined": joined, "reach": within, "most": MOST_GROUPS}
+    asked = {"zone": settings.ORGANISATION_TIME_ZONE, "begin": begin, "end": end, "user": user_id}
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(**parts), {**asked, **named})
+        return cursor.fetchall()

@@ -11,11 +11,13 @@ from apps.activities.api.activities import (
     LeadTimeline,
     OpportunityTimeline,
 )
+from apps.activities.api.analytics import ActivityAnalytics
 from apps.activities.api.summary import ActivitySummaryView
 from apps.activities.api.timelines import AccountStory, LeadStory, OpportunityStory
 
 urlpatterns = [
     path("activities", ActivityCollection.as_view()),
+    path("activities/analytics", ActivityAnalytics.as_view()),
     path("activities/summary", ActivitySummaryView.as_view()),
     path("activities/<uuid:activity_id>", ActivityItem.as_view()),
     path("activities/<uuid:activity_id>/complete", ActivityCompletion.as_view()),
