@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db import connection
-
 from apps.accounts.models import Account
 from apps.core.actors import Actor
+from apps.core.database import prepared_cursor
 from apps.core.errors import NotFound
 from apps.core.permissions import require
 from apps.customer_success.models import Measure
@@ -42,6 +41,6 @@ def standings_of(account_ids: Collection[UUID]) -> dict[UUID, Standing]:
     """How customers fare, whoever may see them."""
     if not account_ids:
         return {}
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_STANDINGS, [list(account_ids)])
         return {account_id: Standing(*facts) for account_id, *facts in cursor.fetchall()}

@@ -231,7 +231,7 @@ AMQP_QUEUES: dict[str, list[str]] = env.json(
         "finance": ["sales.forecasts.forecast.updated", "sales.commissions.#"],
     },
 )
-# Hosts to which webhooks may be sent by http and though they are not of the public internet.
+# Hosts that webhooks and questions to partners may go to by http and inside the network.
 WEBHOOK_LOCAL_HOSTS: list[str] = env.list("WEBHOOK_LOCAL_HOSTS", default=[])
 
 # --- People and sign-in -----------------------------------------------------------------------

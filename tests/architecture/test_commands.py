@@ -58,8 +58,8 @@ STEPS = {
 READS = {
     "preview_import": "a look at a file, which changes nothing",
     "consents_of": "a look at what somebody agreed to",
-    "timeline_of": "a look at what was done and what happened",
     "exported_file": "a file that is fetched",
+    "timeline_of": "a look at what was done and happened",
     "what_would_be_erased": "a look at what erasing somebody would take",
 }
 

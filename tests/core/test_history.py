@@ -63,6 +63,7 @@ NOT_AUDITED = {
     "OpportunityChange": "is itself a dated history",
     "StageSpan": "is itself a dated history",
     "WebhookLine": "is how things stand with a target at the moment",
+    "PartnerLine": "is how asking a partner goes at the moment",
     "WebhookDelivery": "is itself the record of what was sent",
     "QuotaCredit": "is written once and never altered",
     "CreditedDeal": "is how far events were heard",
