@@ -28,6 +28,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("forecasts.ForecastSnapshot", "Forecasts", "trending_up"),
             ("forecasts.ForecastSnapshot:roll_up", "Roll-up", "account_tree"),
+            ("forecasts.ForecastAccuracy:accuracy", "Accuracy", "target"),
             ("forecasts.ForecastSubmission", "Submissions", "campaign"),
             ("forecasts.ForecastAdjustment", "Adjustments", "tune"),
             ("quotas.Quota", "Quotas", "flag"),

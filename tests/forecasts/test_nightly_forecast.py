@@ -15,10 +15,15 @@ from apps.core.actors import system_actor
 from apps.core.errors import NotAllowed
 from apps.core.jobs import run_job
 from apps.core.models import BusinessEvent, Job
-from apps.forecasts.models import ForecastLine, ForecastSnapshot, NightlyRun
-from apps.forecasts.selectors.nodes import periods_open_at
+from apps.forecasts.models import (
+    ForecastAccuracy,
+    ForecastLine,
+    ForecastSnapshot,
+    NightlyRun,
+)
+from apps.forecasts.selectors.nodes import period_named, periods_open_at
 from apps.forecasts.services import computation
-from apps.forecasts.services.computation import request_nightly_forecast
+from apps.forecasts.services.nightly import request_nightly_forecast
 from apps.forecasts.tasks import compute_nightly_forecasts
 from salesplatform.celery import app
 from tests.factories.forecasts import this_year, today
@@ -57,6 +62,21 @@ def test_tells_every_number_though_nothing_changed(rep, west, deliver_events):
     assert told == ForecastLine.objects.filter(snapshot__kind="nightly").count() > 0
 
 
+def test_measures_how_good_the_forecasts_of_ended_periods_were(rep, system, deliver_events):
+    make_deal(owner=rep, amount=Decimal("10.00"), expected_close_date=today())
+    ended = period_named("Q1_2020")
+    computation.compute_forecasts(actor=system, periods=[ended])
+    ForecastSnapshot.objects.filter(period=ended.key).update(taken_at="2020-03-01T00:00:00Z")
+    compute_nightly_forecasts()
+    deliver_events()
+    measured = ForecastAccuracy.objects.filter(user=rep)
+    assert sorted(measured.values_list("period", "days_before")) == [
+        (ended.key, 0),
+        (ended.key, 7),
+        (ended.key, 30),
+    ]
+
+
 def test_runs_again_on_the_next_day(system):
     now = timezone.now()
     first = request_nightly_forecast(now=now, actor=system)
@@ -93,7 +113,7 @@ def test_goes_on_where_a_killed_worker_left_off(rep, system, monkeypatch):
     assert ForecastSnapshot.objects.count() == 2 * nodes
     run_job(run.job_id)
     job = Job.objects.get(pk=run.job_id)
-    assert (job.status, job.position, job.succeeded) == ("completed", 5, 5 * nodes)
+    assert (job.status, job.position, job.succeeded) == ("completed", 6, 5 * nodes)
     assert ForecastSnapshot.objects.count() == 5 * nodes
     assert not ForecastSnapshot.objects.filter(is_current=False).exists()
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from apps.commissions.models import CommissionEntry
 from apps.commissions.rules import Tier
@@ -17,7 +18,8 @@ from apps.contracts.services.contracts import create_contract
 from apps.core.actors import Actor, system_actor
 from apps.core.identifiers import new_id
 from apps.core.imports.requests import request_import
-from apps.forecasts.models import ForecastSubmission
+from apps.forecasts.models import ForecastAccuracy, ForecastSubmission
+from apps.forecasts.selectors.nodes import period_named
 from apps.forecasts.services.adjustments import adjust_forecast
 from apps.forecasts.services.computation import recompute_affected
 from apps.forecasts.services.submissions import submit_forecast
@@ -187,7 +189,25 @@ def _submit(world: World, actor: Actor) -> None:
         reason=f"{world.word} doubts",
         actor=actor_of(world.people[Role.SALES_MANAGER]),
     )
-    world.ids |= {submission.pk, adjustment.pk}
+    world.ids |= {submission.pk, adjustment.pk, _measured(world).pk}
+
+
+def _measured(world: World) -> ForecastAccuracy:
+    past = period_named("Q1_2025")
+    found: ForecastAccuracy = ForecastAccuracy.objects.create(
+        territory=world.territory,
+        period=past.key,
+        starts_on=past.starts_on,
+        ends_on=past.ends_on,
+        period_kind=past.kind,
+        days_before=30,
+        currency="USD",
+        submitted_amount=world.amount,
+        weighted_amount=world.amount,
+        actual_amount=world.amount,
+        measured_at=timezone.now(),
+    )
+    return found
 
 
 def _forecast(rep: User) -> None:
