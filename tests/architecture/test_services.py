@@ -43,7 +43,7 @@ BY_A_COMMAND = """
 WITHIN_A_COMMAND = """
     accounts: put_in_bin hand_over note_handovers begin_periods
     core: request_job keep_consent
-    forecasts: take_snapshots measure_accuracy
+    forecasts: take_snapshots measure_accuracy send_report
     intelligence: put_in_force
     leads: capture change_locked mark_lead_converted record_lead_scores score_leads_by_rules
     opportunities: open_deal hand_over keep record_deal_scores score_deals_by_rules

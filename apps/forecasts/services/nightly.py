@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -20,6 +22,7 @@ from apps.forecasts.rules import Occasion
 from apps.forecasts.selectors.nodes import period_named, periods_open_at
 from apps.forecasts.services.accuracy import measure_accuracy
 from apps.forecasts.services.computation import compute_forecasts
+from apps.forecasts.services.reports import send_report, who_gets_a_report
 
 NIGHTLY_JOB = "forecasts.nightly"
 
@@ -35,31 +38,45 @@ def request_nightly_forecast(*, now: datetime, actor: Actor) -> NightlyRun:
     known = NightlyRun.objects.filter(day=day).first()
     if known is not None:
         return known
-    keys = [one.key for one in periods_open_at(now)]
+    parameters = {
+        "periods": [one.key for one in periods_open_at(now)],
+        "day": day.isoformat(),
+        "readers": [str(one) for one in who_gets_a_report()],
+    }
     try:
         with transaction.atomic():
             job = request_job(
-                NIGHTLY_JOB, parameters={"periods": keys}, total=len(keys) + 1, actor=actor
+                NIGHTLY_JOB, parameters=parameters, total=_parts(parameters), actor=actor
             )
             return NightlyRun.objects.create(day=day, job=job)
     except IntegrityError:
         return NightlyRun.objects.get(day=day)
 
 
+def _parts(parameters: dict[str, Any]) -> int:
+    """Its periods, how good earlier forecasts were, and whoever is told of it."""
+    return len(parameters["periods"]) + 1 + len(parameters["readers"])
+
+
 @runs(NIGHTLY_JOB)
 def start_nightly_forecast(job: Job, resources: ExitStack) -> Step:
     """Compute the forecasts of a night, one period after the other, then how good earlier ones
-    were."""
-    keys = job.parameters["periods"]
+    were; then tell everybody who wants to know."""
+    keys, readers = job.parameters["periods"], job.parameters["readers"]
 
     def next_part(job: Job) -> bool:
-        actor = actor_of_job(job)
+        actor, now = actor_of_job(job), timezone.now()
         if job.position < len(keys):
             period = period_named(keys[job.position])
             job.succeeded += compute_forecasts(actor=actor, kind=Occasion.NIGHTLY, periods=[period])
+        elif job.position == len(keys):
+            measure_accuracy(now=now, actor=actor)
         else:
-            measure_accuracy(now=timezone.now(), actor=actor)
+            reader = readers[job.position - len(keys) - 1]
+            day = date.fromisoformat(job.parameters["day"])
+            if not send_report(user_id=UUID(reader), day=day, now=now, actor=actor):
+                job.note_error({"user_id": reader, "message": "The report could not be sent."})
         job.position += 1
-        return job.position <= len(keys)
+        return job.position < _parts(job.parameters)
 
     return next_part
