@@ -136,3 +136,42 @@ def test_tells_how_good_forecasts_were(office, admin, rep, django_assert_num_que
     assert "120.00" in listed.content.decode()
     asked = client.get(reverse(ACCURACY), {"kind": "week"}, follow=True)
     assert asked.redirect_chain == [(reverse(ACCURACY), 302)]
+
+
+CHANGES = "admin:forecasts_forecastsnapshot_changes"
+
+
+def test_tells_what_changed_and_by_which_deals(
+    office, manager, forecast, django_assert_num_queries
+):
+    client = office(manager)
+    client.get(reverse(CHANGES))
+    with django_assert_num_queries(8):
+        page = client.get(reverse(CHANGES))
+    ((currency, bars),) = page.context["waterfalls"]
+    assert currency == "USD"
+    assert [(one.label, one.sums.count, one.start, one.width, one.tone) for one in bars] == [
+        ("Stood at", 0, 0.0, 0.0, "stood"),
+        ("New", 1, 0.0, 100.0, "up"),
+        ("Stands at", 1, 0.0, 100.0, "stood"),
+    ]
+    narrowed = client.get(bars[1].address)
+    assert len(narrowed.context["deals"]) == 1
+    assert "Opportunities: New" in narrowed.content.decode()
+    lost = client.get(bars[1].address.replace("movement=new", "movement=lost"))
+    assert lost.context["deals"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"from": "soon"}, {"from": "2026-02-01", "to": "2026-01-01"}, {"movement": "gone"}],
+)
+def test_what_can_t_be_compared_is_told_and_begins_anew(office, rep, forecast, query):
+    answer = office(rep).get(reverse(CHANGES), query, follow=True)
+    assert answer.redirect_chain == [(reverse(CHANGES), 302)]
+    assert len(answer.context["messages"]) == 1
+
+
+def test_a_stranger_compares_nothing_of_others(office, rep, outsider, forecast):
+    answer = office(outsider).get(reverse(CHANGES), {"node": str(rep.pk)}, follow=True)
+    assert answer.redirect_chain == [(reverse(CHANGES), 302)]
