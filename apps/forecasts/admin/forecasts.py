@@ -184,7 +184,7 @@ class ForecastAdmin(ActorAdmin):
                 for kind, submitted, adjusted in said
             ),
         )
-        return format_html('<div class="table-scroll">{}</div>', said_table)
+        return format_html('<div class="said table-scroll">{}</div>', said_table)
 
     @display(description="Whose")
     def who(self, row: ForecastSnapshot) -> Any:
