@@ -15,13 +15,14 @@ from apps.core.rows.filters import (
 from apps.core.rows.listing import Listing, Ordering
 from apps.core.rows.scope import OwnedScope
 from apps.forecasts.models import (
+    ForecastAccuracy,
     ForecastAdjustment,
     ForecastFact,
     ForecastSnapshot,
     ForecastSubmission,
 )
 from apps.forecasts.permissions import READ_FORECAST
-from apps.forecasts.rules import ForecastType
+from apps.forecasts.rules import ForecastType, Length
 from apps.forecasts.selectors.nodes import period_named
 from apps.opportunities.permissions import READ_OPPORTUNITY
 from apps.opportunities.rules import Category
@@ -255,4 +256,36 @@ ADJUSTMENTS = Listing(
     ),
     filters=_judged_by("adjusted_by", _LATEST_ADJUSTMENT),
     orderings=_NEWEST_OR_LARGEST,
+)
+
+ACCURACIES = Listing(
+    name="forecast_accuracies",
+    model=ForecastAccuracy,
+    read=READ_FORECAST,
+    scope=_NODE_SCOPE,
+    fields=(
+        Field("id"),
+        Field("period"),
+        Field("period_kind"),
+        Field("ends_on"),
+        Field("user", card=USER_NAMES),
+        Field("territory", card=TERRITORY_NAMES),
+        Field("days_before"),
+        Field("currency"),
+        Field("submitted_amount"),
+        Field("weighted_amount"),
+        Field("model_weighted_amount"),
+        Field("actual_amount"),
+        Field("measured_at"),
+    ),
+    filters=(
+        _OF_PERIOD,
+        _node("user_id"),
+        _node("territory_id"),
+        one_of("period_kind", Length),
+        at_least("ended_after", "ends_on", "day"),
+        at_most("ended_before", "ends_on", "day"),
+    ),
+    orderings=(Ordering("ends_on", 't."ends_on"', Kind.DAY),),
+    default_ordering="-ends_on",
 )

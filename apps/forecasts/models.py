@@ -11,7 +11,7 @@ from apps.core.history import audited
 from apps.core.identifiers import new_id
 from apps.core.models import Job, Record
 from apps.core.money import ZERO, CurrencyField, MoneyField
-from apps.forecasts.rules import COUNTED, ForecastType, Occasion, Standing
+from apps.forecasts.rules import COUNTED, HORIZONS, ForecastType, Length, Occasion, Standing
 from apps.opportunities.models import Opportunity
 from apps.opportunities.rules import Category
 from apps.territories.models import Territory
@@ -328,3 +328,50 @@ class ForecastAdjustment(Judgement):
             *_holds_for("adjustment"),
             models.CheckConstraint(condition=~Q(reason=""), name="adjustment_has_a_reason"),
         ]
+
+
+class ForecastAccuracy(models.Model):
+    """What was forecast for a period so many days before its end, beside what it came to.
+
+    Of a person with everybody who reports to them, or a territory with those below it, by the lines
+    of the day on which it was measured. What nobody said or computed by then is not there.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    territory = models.ForeignKey(
+        Territory, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    node_id = _node_id()
+    period = models.CharField(max_length=10)
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    period_kind = models.CharField(max_length=10, choices=Length)
+    days_before = models.SmallIntegerField()
+    currency = CurrencyField()
+    submitted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    weighted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    model_weighted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    actual_amount = MoneyField(max_digits=_SUM_DIGITS)
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "forecast accuracies"
+        indexes = [
+            models.Index(fields=["-ends_on", "-id"], name="accuracy_newest"),
+            models.Index(fields=["period"], name="accuracy_of_period"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                "node_id", "period", "days_before", "currency", name="accuracy_once"
+            ),
+            models.CheckConstraint(condition=_ONE_NODE, name="accuracy_of_one_node"),
+            models.CheckConstraint(
+                condition=Q(days_before__in=HORIZONS), name="accuracy_days_before"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.period}, {self.days_before} days before its end"

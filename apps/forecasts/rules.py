@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -18,6 +19,18 @@ from apps.opportunities.rules import Category
 
 # What a deal can count as; `omitted` counts nowhere.
 COUNTED = (Category.COMMIT, Category.BEST_CASE, Category.PIPELINE, Category.CLOSED)
+
+
+class Length(TextChoices):
+    """How long a period is."""
+
+    MONTH = PeriodKind.MONTH.value, "Months"
+    QUARTER = PeriodKind.QUARTER.value, "Quarters"
+    YEAR = PeriodKind.YEAR.value, "Years"
+
+
+# So many days before the end of a period it is asked what was forecast for it.
+HORIZONS = (90, 60, 30, 7, 0)
 
 _COVERAGE_STEP = Decimal("0.0001")
 
@@ -216,6 +229,26 @@ def in_effect(said: Iterable[Said], above: Mapping[UUID, UUID | None]) -> list[S
         return True
 
     return [one for one in known if is_topmost(one)]
+
+
+def said_by_branch(
+    said: Mapping[UUID, tuple[str, Decimal]], above: Mapping[UUID, UUID | None]
+) -> dict[tuple[UUID, str], Decimal]:
+    """What was said of each node with everybody below it, by currency: by the node itself, or else
+    by its branches.
+
+    Args:
+        said: the currency and the amount, by whoever spoke.
+        above: for each node the one above it; None at the top.
+    """
+    found: dict[tuple[UUID, str], Decimal] = defaultdict(Decimal)
+    for speaker, (currency, amount) in said.items():
+        found[speaker, currency] += amount
+        node = above.get(speaker)
+        while node is not None and node not in said:
+            found[node, currency] += amount
+            node = above.get(node)
+    return dict(found)
 
 
 class Standing(TextChoices):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from apps.core.actors import system_actor
 from apps.core.retention import forget_what_is_due
-from apps.forecasts.services.computation import request_nightly_forecast
+from apps.forecasts.services.nightly import request_nightly_forecast
 
 
 @shared_task(ignore_result=True)

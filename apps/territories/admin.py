@@ -23,6 +23,7 @@ from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.lists import ChoiceOf
 from apps.core.admin.operations import Operation, OperationForm, choice, day, picker
 from apps.core.admin.service_forms import ServiceForm
+from apps.core.admin.visitors import actor_of
 from apps.core.periods import organisation_today
 from apps.territories.models import Absence, AssignmentPeriod, Territory, TerritoryMember
 from apps.territories.permissions import READ_TERRITORY, WRITE_TERRITORY
@@ -271,6 +272,11 @@ class MembershipsInline(ReadOnlyInline):
     fields = ("territory", "role", "valid_from", "valid_until", "capacity")
     ordering = ("-valid_from", "-id")
     verbose_name_plural = "Territories"
+
+    def get_queryset(self, request: Any) -> Any:
+        """Those within reach."""
+        rows, reach = super().get_queryset(request), actor_of(request).reach
+        return rows if reach.everything else rows.filter(territory_id__any=reach.territory_ids)
 
 
 people: Any = admin.site.get_model_admin(User)

@@ -126,6 +126,13 @@ def permission_matrix() -> dict[str, frozenset[str]]:
     return {role: frozenset(names) for role, names in held.items()}
 
 
+def people_with(permission: str) -> list[UUID]:
+    """Everybody who signs in and holds a permission by their role."""
+    roles = [role for role, names in permission_matrix().items() if permission in names]
+    people = User.objects.active().filter(role__in=roles).exclude(role=Role.INTEGRATION)
+    return list(people.order_by("pk").values_list("pk", flat=True))
+
+
 @cached(_ended, key=lambda: hashkey("ended"))
 def ended_sign_ins() -> frozenset[UUID]:
     """The sign-ins that ended while access tokens of theirs may still live."""

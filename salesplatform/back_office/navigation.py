@@ -30,6 +30,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("forecasts.ForecastSnapshot", "Forecasts", "trending_up"),
             ("forecasts.ForecastSnapshot:roll_up", "Roll-up", "account_tree"),
+            ("forecasts.ForecastSnapshot:changes", "What changed", "waterfall_chart"),
+            ("forecasts.ForecastAccuracy:accuracy", "Accuracy", "target"),
             ("forecasts.ForecastSubmission", "Submissions", "campaign"),
             ("forecasts.ForecastAdjustment", "Adjustments", "tune"),
             ("opportunities.Opportunity:win_loss", "Win/loss", "balance"),

@@ -144,6 +144,12 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
+# --- E-mail -----------------------------------------------------------------------------------
+# smtp+tls://user:password@host:587; without it no e-mail leaves the platform.
+vars().update(env.email_url_config(env("EMAIL_URL", default="") or "dummymail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default="salesplatform@localhost")
+
 # --- Celery: long jobs and the clock ----------------------------------------------------------
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", default=REDIS_URL)
 CELERY_TASK_ACKS_LATE = True

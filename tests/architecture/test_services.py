@@ -46,7 +46,7 @@ BY_A_COMMAND = """
 WITHIN_A_COMMAND = """
     accounts: put_in_bin hand_over note_handovers begin_periods
     core: request_job keep_consent
-    forecasts: take_snapshots
+    forecasts: take_snapshots measure_accuracy send_report
     intelligence: put_in_force
     leads: capture change_locked mark_lead_converted record_lead_scores score_leads_by_rules
     opportunities: open_deal hand_over keep record_deal_scores score_deals_by_rules
@@ -72,7 +72,7 @@ NAMELESS_TRANSACTIONS = {
     "users.sign_ins.exchange": "the token says who it is",
     "users.sign_ins.sign_out": "the token says who it is",
     "users.oauth.revoke_token": "the token says who it is",
-    "forecasts.computation.request_nightly_forecast": "a savepoint of the command",
+    "forecasts.nightly.request_nightly_forecast": "a savepoint of the command",
     "integrations.inbox._keep": "a savepoint of the command",
     "integrations.inbox.handle_message": "a savepoint of the command",
     "integrations.inbox._Bodies": "forgetting, which nobody asks for",

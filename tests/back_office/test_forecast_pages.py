@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from apps.forecasts.models import ForecastAdjustment, ForecastSnapshot
+from apps.forecasts.models import ForecastAccuracy, ForecastAdjustment, ForecastSnapshot
 from apps.forecasts.services.computation import compute_forecasts
 from apps.forecasts.services.submissions import submit_forecast
 from tests.factories.forecasts import this_quarter, today
@@ -104,3 +104,74 @@ def test_a_roll_up_tells_what_it_refuses_and_begins_anew(office, rep, outsider, 
     assert answer.redirect_chain == [(reverse(ROLL_UP), 302)]
     assert len(answer.context["messages"]) == 1
     assert answer.context["head"].name == "Rex Rep"
+
+
+ACCURACY = "admin:forecasts_forecastaccuracy_accuracy"
+
+
+def test_tells_how_good_forecasts_were(office, admin, rep, django_assert_num_queries):
+    client = office(admin)
+    assert "has ended yet" in client.get(reverse(ACCURACY)).content.decode()
+    for days, weighted in ((30, "120.00"), (0, "98.00")):
+        ForecastAccuracy.objects.create(
+            user=rep.manager,
+            period="Q1_2026",
+            starts_on="2026-01-01",
+            ends_on="2026-03-31",
+            period_kind="quarter",
+            days_before=days,
+            currency="USD",
+            weighted_amount=Decimal(weighted),
+            actual_amount=Decimal("100.00"),
+            measured_at="2026-04-01T06:00:00Z",
+        )
+    with django_assert_num_queries(4):
+        page = client.get(reverse(ACCURACY))
+    (chart,) = page.context["charts"]
+    assert chart.rows == [
+        ("30 days before", "20.0 % off, +20.0 % in all (1)"),
+        ("On the last day", "2.0 % off, -2.0 % in all (1)"),
+    ]
+    listed = client.get(reverse("admin:forecasts_forecastaccuracy_changelist"))
+    assert "120.00" in listed.content.decode()
+    asked = client.get(reverse(ACCURACY), {"kind": "week"}, follow=True)
+    assert asked.redirect_chain == [(reverse(ACCURACY), 302)]
+
+
+CHANGES = "admin:forecasts_forecastsnapshot_changes"
+
+
+def test_tells_what_changed_and_by_which_deals(
+    office, manager, forecast, django_assert_num_queries
+):
+    client = office(manager)
+    client.get(reverse(CHANGES))
+    with django_assert_num_queries(8):
+        page = client.get(reverse(CHANGES))
+    ((currency, bars),) = page.context["waterfalls"]
+    assert currency == "USD"
+    assert [(one.label, one.sums.count, one.start, one.width, one.tone) for one in bars] == [
+        ("Stood at", 0, 0.0, 0.0, "stood"),
+        ("New", 1, 0.0, 100.0, "up"),
+        ("Stands at", 1, 0.0, 100.0, "stood"),
+    ]
+    narrowed = client.get(bars[1].address)
+    assert len(narrowed.context["deals"]) == 1
+    assert "Opportunities: New" in narrowed.content.decode()
+    lost = client.get(bars[1].address.replace("movement=new", "movement=lost"))
+    assert lost.context["deals"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"from": "soon"}, {"from": "2026-02-01", "to": "2026-01-01"}, {"movement": "gone"}],
+)
+def test_what_can_t_be_compared_is_told_and_begins_anew(office, rep, forecast, query):
+    answer = office(rep).get(reverse(CHANGES), query, follow=True)
+    assert answer.redirect_chain == [(reverse(CHANGES), 302)]
+    assert len(answer.context["messages"]) == 1
+
+
+def test_a_stranger_compares_nothing_of_others(office, rep, outsider, forecast):
+    answer = office(outsider).get(reverse(CHANGES), {"node": str(rep.pk)}, follow=True)
+    assert answer.redirect_chain == [(reverse(CHANGES), 302)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -11,13 +12,15 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.core.admin.base import ActorAdmin
+from apps.forecasts.services.submissions import submit_forecast
 from apps.leads.models import Lead
+from apps.territories.selectors import forget_reach
 from apps.users.models import Role, User
 from tests.back_office.conftest import Office
 from tests.factories.accounts import AccountFactory, ContactFactory
 from tests.factories.leads import LeadFactory
 from tests.factories.opportunities import make_deal
-from tests.factories.territories import TerritoryFactory
+from tests.factories.territories import TerritoryFactory, TerritoryMemberFactory
 from tests.factories.users import UserFactory
 
 OPEN_TO_ALL = {
@@ -164,3 +167,25 @@ def test_costs_do_not_exist_for_those_without_the_right(
 
     assert b"unit_cost" in office(manager).get(page).content
     assert office(rep).get(page).status_code == 403
+
+
+def test_the_page_of_a_colleague_tells_nothing_of_their_work(
+    office, rep, manager, outsider, acting
+):
+    territory = TerritoryMemberFactory(user=rep, territory__name="Silent valley").territory
+    forget_reach()
+    submit_forecast(
+        period="Q1_2026",
+        forecast_type="commit",
+        amount=Decimal("4321.55"),
+        user_id=rep.pk,
+        actor=acting(rep),
+    )
+    page = reverse("admin:users_user_change", args=[rep.pk])
+    seen = office(manager).get(page).content.decode()
+    assert territory.name in seen
+    assert "4321.55" in seen
+    told = office(outsider).get(page).content.decode()
+    assert rep.name in told
+    assert territory.name not in told
+    assert "4321.55" not in told

@@ -15,7 +15,7 @@ from apps.core.data_keys import request_rotation
 from apps.core.errors import NotAllowed
 from apps.core.jobs import actor_of_job, request_job, run_job
 from apps.core.models import Job
-from apps.forecasts.services.computation import request_nightly_forecast
+from apps.forecasts.services.nightly import request_nightly_forecast
 from apps.leads.models import Lead
 from apps.leads.services.bulk import BULK_OPERATIONS
 from apps.privacy.models import Export

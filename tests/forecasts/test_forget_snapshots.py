@@ -11,7 +11,8 @@ from django.utils import timezone
 from apps.core.retention import days_kept, due_now, everything_kept, forget_what_is_due, keep_for
 from apps.forecasts.fields import FORECASTS
 from apps.forecasts.models import ForecastFact, ForecastLine, ForecastSnapshot, NightlyRun
-from apps.forecasts.services.computation import compute_forecasts, request_nightly_forecast
+from apps.forecasts.services.computation import compute_forecasts
+from apps.forecasts.services.nightly import request_nightly_forecast
 from apps.forecasts.tasks import forget_what_is_old
 from tests.factories.forecasts import this_month, this_quarter, today
 from tests.factories.opportunities import make_deal

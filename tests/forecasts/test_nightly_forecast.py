@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from celery.schedules import crontab
+from django.core.mail import EmailMessage
 from django.db import connection
 from django.utils import timezone
 
@@ -15,14 +16,23 @@ from apps.core.actors import system_actor
 from apps.core.errors import NotAllowed
 from apps.core.jobs import run_job
 from apps.core.models import BusinessEvent, Job
-from apps.forecasts.models import ForecastLine, ForecastSnapshot, NightlyRun
-from apps.forecasts.selectors.nodes import periods_open_at
+from apps.forecasts.models import (
+    ForecastAccuracy,
+    ForecastLine,
+    ForecastSnapshot,
+    NightlyRun,
+)
+from apps.forecasts.selectors.nodes import period_named, periods_open_at
 from apps.forecasts.services import computation
-from apps.forecasts.services.computation import request_nightly_forecast
+from apps.forecasts.services.nightly import request_nightly_forecast
+from apps.forecasts.services.reports import NOWHERE
 from apps.forecasts.tasks import compute_nightly_forecasts
+from apps.users.models import Role, User
+from apps.users.selectors import forget_standings
 from salesplatform.celery import app
 from tests.factories.forecasts import this_year, today
 from tests.factories.opportunities import default_pipeline, make_deal
+from tests.factories.users import UserFactory
 
 
 def test_the_clock_starts_it_at_six():
@@ -55,6 +65,21 @@ def test_tells_every_number_though_nothing_changed(rep, west, deliver_events):
     deliver_events()
     told = BusinessEvent.objects.filter(name="forecast.updated").count() - known
     assert told == ForecastLine.objects.filter(snapshot__kind="nightly").count() > 0
+
+
+def test_measures_how_good_the_forecasts_of_ended_periods_were(rep, system, deliver_events):
+    make_deal(owner=rep, amount=Decimal("10.00"), expected_close_date=today())
+    ended = period_named("Q1_2020")
+    computation.compute_forecasts(actor=system, periods=[ended])
+    ForecastSnapshot.objects.filter(period=ended.key).update(taken_at="2020-03-01T00:00:00Z")
+    compute_nightly_forecasts()
+    deliver_events()
+    measured = ForecastAccuracy.objects.filter(user=rep)
+    assert sorted(measured.values_list("period", "days_before")) == [
+        (ended.key, 0),
+        (ended.key, 7),
+        (ended.key, 30),
+    ]
 
 
 def test_runs_again_on_the_next_day(system):
@@ -93,9 +118,61 @@ def test_goes_on_where_a_killed_worker_left_off(rep, system, monkeypatch):
     assert ForecastSnapshot.objects.count() == 2 * nodes
     run_job(run.job_id)
     job = Job.objects.get(pk=run.job_id)
-    assert (job.status, job.position, job.succeeded) == ("completed", 5, 5 * nodes)
+    assert (job.status, job.position, job.succeeded) == ("completed", 7, 5 * nodes)
     assert ForecastSnapshot.objects.count() == 5 * nodes
     assert not ForecastSnapshot.objects.filter(is_current=False).exists()
+
+
+def test_sends_each_reader_what_they_may_see(rep, manager, outsider, mailoutbox, deliver_events):
+    make_deal(owner=rep, amount=Decimal("1000.00"), expected_close_date=today())
+    make_deal(owner=outsider, amount=Decimal("777.00"), expected_close_date=today())
+    beside = UserFactory(role=Role.SALES_MANAGER)
+    UserFactory(role=Role.SALES_MANAGER, is_active=False)
+    deliver_events()
+    for _ in range(2):
+        compute_nightly_forecasts()
+        deliver_events()
+    assert sorted(one.to[0] for one in mailoutbox) == sorted([manager.email, beside.email])
+    (told,) = (one for one in mailoutbox if one.to == [manager.email])
+    quarter = periods_open_at(timezone.now())[1].key
+    assert told.subject == f"Forecast of {today()}: 200 USD for {quarter}"
+    assert told.extra_headers["Message-ID"].startswith(f"<forecast-{today()}-{manager.pk}@")
+    lines = told.body.splitlines()
+    assert f"{'Open':<24}{'1,000.00':>18}" in lines
+    assert f"{'New (1)':<24}{'+200.00':>18}" in lines
+    assert any(one.startswith("Rex Rep") and "200.00" in one for one in lines)
+    assert "777" not in "".join(one.body for one in mailoutbox)
+
+
+def test_goes_on_when_no_mail_server_answers(rep, manager, monkeypatch, deliver_events):
+    def refuse(self):
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(EmailMessage, "send", refuse)
+    compute_nightly_forecasts()
+    deliver_events()
+    job = Job.objects.get()
+    assert (job.status, job.progress, job.failed) == ("completed_with_errors", 100, 1)
+    assert job.errors == [{"user_id": str(manager.pk), "message": "The report could not be sent."}]
+    assert ForecastSnapshot.objects.filter(kind="nightly", is_current=True).exists()
+
+
+def test_sends_none_to_whoever_lost_the_right_meanwhile(
+    rep, manager, system, mailoutbox, deliver_events
+):
+    run = request_nightly_forecast(now=timezone.now(), actor=system)
+    assert run.job.parameters["readers"] == [str(manager.pk)]
+    User.objects.filter(pk=manager.pk).update(role=Role.SALES_REP)
+    forget_standings()
+    run_job(run.job_id)
+    assert mailoutbox == []
+    assert Job.objects.get().status == "completed"
+
+
+def test_nobody_is_meant_where_no_mail_leaves(manager, system, settings):
+    settings.EMAIL_BACKEND = NOWHERE
+    run = request_nightly_forecast(now=timezone.now(), actor=system)
+    assert (run.job.parameters["readers"], run.job.total) == ([], 6)
 
 
 def test_refuses_who_may_not(acting, manager):

@@ -24,7 +24,8 @@ from apps.customer_success.services.cases import (
     record_ticket,
 )
 from apps.customer_success.services.measures import record_nps, record_usage
-from apps.forecasts.models import ForecastSubmission
+from apps.forecasts.models import ForecastAccuracy, ForecastSubmission
+from apps.forecasts.selectors.nodes import period_named
 from apps.forecasts.services.adjustments import adjust_forecast
 from apps.forecasts.services.computation import recompute_affected
 from apps.forecasts.services.submissions import submit_forecast
@@ -231,7 +232,25 @@ def _submit(world: World, actor: Actor) -> None:
         reason=f"{world.word} doubts",
         actor=actor_of(world.people[Role.SALES_MANAGER]),
     )
-    world.ids |= {submission.pk, adjustment.pk}
+    world.ids |= {submission.pk, adjustment.pk, _measured(world).pk}
+
+
+def _measured(world: World) -> ForecastAccuracy:
+    past = period_named("Q1_2025")
+    found: ForecastAccuracy = ForecastAccuracy.objects.create(
+        territory=world.territory,
+        period=past.key,
+        starts_on=past.starts_on,
+        ends_on=past.ends_on,
+        period_kind=past.kind,
+        days_before=30,
+        currency="USD",
+        submitted_amount=world.amount,
+        weighted_amount=world.amount,
+        actual_amount=world.amount,
+        measured_at=timezone.now(),
+    )
+    return found
 
 
 def _forecast(rep: User) -> None:

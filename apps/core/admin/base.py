@@ -306,7 +306,7 @@ class ActorAdmin(MorePagesAdmin):
     ) -> Any:
         """A row's page, with what happened to the row."""
         context = {"show_save_and_add_another": False, **(extra_context or {})}
-        if object_id and self.shows_happenings:
+        if object_id and self.tells_happenings(request, unquote(object_id)):
             context["happenings"] = partial(self._happenings, request, unquote(object_id))
             if has_history(self.model) and may(request, READ_AUDIT):
                 context["changes"] = partial(changes_of, unquote(object_id), actor_of(request))
@@ -341,6 +341,10 @@ class ActorAdmin(MorePagesAdmin):
         page.readonly_fields = (*page.readonly_fields, *names)
         first, *others = page.fieldsets
         page.fieldsets = (first, (title, {"fields": names}), *others)
+
+    def tells_happenings(self, request: HttpRequest, object_id: str) -> bool:
+        """Whether a row's page tells what happened to it."""
+        return self.shows_happenings
 
     # --- Operations on one row --------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
@@ -16,6 +17,7 @@ from apps.core.admin.base import ActorAdmin
 from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.operations import Operation, OperationForm, choice, text
 from apps.core.money import LARGEST, ZERO
+from apps.forecasts.admin.changes import CHANGES
 from apps.forecasts.admin.reach import PeriodFilter, nodes_within
 from apps.forecasts.admin.roll_up import ROLL_UP
 from apps.forecasts.models import (
@@ -115,7 +117,7 @@ class ForecastAdmin(ActorAdmin):
         "computed",
     )
     inlines = (LinesInline,)
-    more_pages = (ROLL_UP,)
+    more_pages = (ROLL_UP, CHANGES)
     operations = (
         Operation(
             name="adjust",
@@ -167,7 +169,7 @@ class ForecastAdmin(ActorAdmin):
         said = self._said(row)
         amounts = dict(row.lines.filter(currency=row.currency).values_list("category", "amount"))
         names = show.names_of_people(one.adjusted_by_id for *_, one in said if one is not None)
-        return show.table(
+        said_table = show.table(
             ("", "Deals", "Submitted", "Adjusted", "Why"),
             (
                 (
@@ -182,6 +184,7 @@ class ForecastAdmin(ActorAdmin):
                 for kind, submitted, adjusted in said
             ),
         )
+        return format_html('<div class="said table-scroll">{}</div>', said_table)
 
     @display(description="Whose")
     def who(self, row: ForecastSnapshot) -> Any:

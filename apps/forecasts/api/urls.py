@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.forecasts.api.accuracy import AccuracyPeriods, ForecastAccuracy
 from apps.forecasts.api.changes import ForecastChanges, ForecastChangesDeals
 from apps.forecasts.api.forecasts import (
     AdjustmentCollection,
@@ -14,6 +15,8 @@ from apps.forecasts.api.roll_up import ForecastRollUp
 
 urlpatterns = [
     path("forecasts", ForecastCollection.as_view()),
+    path("forecasts/accuracy", ForecastAccuracy.as_view()),
+    path("forecasts/accuracy/periods", AccuracyPeriods.as_view()),
     path("forecasts/changes", ForecastChanges.as_view()),
     path("forecasts/changes/deals", ForecastChangesDeals.as_view()),
     path("forecasts/adjustments", AdjustmentCollection.as_view()),

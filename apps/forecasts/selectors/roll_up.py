@@ -233,12 +233,34 @@ def roll_up(
     Raises NotAllowed, InvalidInput, NotFound.
     """
     require(actor, READ_FORECAST)
-    line = _line_asked_for(line, user_id, territory_id)
-    node_id = user_id or territory_id
-    if node_id and not actor.reach.includes(owner_id=user_id, territory_id=territory_id):
-        raise NotFound
-    tree = _tree_below(node_id, line, actor.reach)
+    nodes = nodes_asked_for(actor, line, user_id, territory_id)
+    tree = _tree_below(nodes, _line_asked_for(line, user_id, territory_id), actor.reach)
     return _rolled_up(tree, period, sees_quotas=actor.may(READ_QUOTA))
+
+
+def nodes_asked_for(
+    actor: Actor, line: Line | None, user_id: UUID | None, territory_id: UUID | None
+) -> list[UUID]:
+    """The person or territory that is asked for, or else those at the top of what is reached.
+
+    Raises InvalidInput, NotFound.
+    """
+    line = _line_asked_for(line, user_id, territory_id)
+    if node_id := user_id or territory_id:
+        if not actor.reach.includes(owner_id=user_id, territory_id=territory_id):
+            raise NotFound
+        return [node_id]
+    table, above = _TREES[line]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TOPS.format(table=table, above=above),
+            {"everything": actor.reach.everything, "reach": list(_reached(actor.reach, line))},
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _reached(reach: Reach, line: Line) -> tuple[UUID, ...]:
+    return reach.territory_ids if line == Line.TERRITORY else reach.user_ids
 
 
 def _line_asked_for(line: Line | None, user_id: UUID | None, territory_id: UUID | None) -> Line:
@@ -273,20 +295,14 @@ class _Tree:
         return {**below, self.node_id: None}
 
 
-def _tree_below(node_id: UUID | None, line: Line, reach: Reach) -> _Tree:
+def _tree_below(nodes: list[UUID], line: Line, reach: Reach) -> _Tree:
+    """The tree of a node, or of several without one above them."""
     table, above = _TREES[line]
-    reached = reach.user_ids if line == Line.REPORTING else reach.territory_ids
-    tops: list[UUID] = []
+    node_id = nodes[0] if len(nodes) == 1 else None
     with connection.cursor() as cursor:
-        if node_id is None:
-            parameters: dict[str, Any] = {"everything": reach.everything, "reach": list(reached)}
-            cursor.execute(_TOPS.format(table=table, above=above), parameters)
-            tops = [row[0] for row in cursor.fetchall()]
-            # Whoever sees one branch begins at its head.
-            node_id = tops[0] if len(tops) == 1 else None
-        cursor.execute(_TREE.format(table=table, above=above), {"node": node_id, "tops": tops})
+        cursor.execute(_TREE.format(table=table, above=above), {"node": node_id, "tops": nodes})
         rows = cursor.fetchall()
-    known = {head for *_, head in rows} if reach.everything else set(reached)
+    known = {head for *_, head in rows} if reach.everything else set(_reached(reach, line))
     return _Tree(
         line,
         node_id,

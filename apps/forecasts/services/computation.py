@@ -1,29 +1,24 @@
-"""Forecasts computed from the deals: on request, every night, and when deals change."""
+"""Forecasts computed from the deals: on request, at night, and when deals change."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from apps.core.actors import Actor
 from apps.core.commands import command
-from apps.core.jobs import Step, actor_of_job, request_job, runs
-from apps.core.models import Job
-from apps.core.periods import Period, organisation_day
+from apps.core.periods import Period
 from apps.core.permissions import require
 from apps.forecasts.metrics import forecast_computed_at
-from apps.forecasts.models import NightlyRun
 from apps.forecasts.permissions import COMPUTE_FORECAST
 from apps.forecasts.rules import Node, Occasion
 from apps.forecasts.selectors.nodes import (
     nodes_to_forecast,
-    period_named,
     periods_forecast_for,
     periods_open_at,
 )
@@ -34,8 +29,6 @@ from apps.forecasts.services.facts import (
     note_deals_of_days,
 )
 from apps.forecasts.services.snapshots import Cell, take_snapshots
-
-NIGHTLY_JOB = "forecasts.nightly"
 
 
 @command
@@ -120,40 +113,3 @@ def _spans(periods: Iterable[Period]) -> list[tuple[date, date]]:
         else:
             spans.append((one.starts_on, one.ends_on))
     return spans
-
-
-@command
-def request_nightly_forecast(*, now: datetime, actor: Actor) -> NightlyRun:
-    """Have the forecasts of the open periods computed, once a day where the organisation is.
-
-    Whoever asks again on the same day gets the run that there is. Raises NotAllowed.
-    """
-    require(actor, COMPUTE_FORECAST)
-    day = organisation_day(now)
-    known = NightlyRun.objects.filter(day=day).first()
-    if known is not None:
-        return known
-    try:
-        with transaction.atomic():
-            keys = [one.key for one in periods_open_at(now)]
-            job = request_job(
-                NIGHTLY_JOB, parameters={"periods": keys}, total=len(keys), actor=actor
-            )
-            return NightlyRun.objects.create(day=day, job=job)
-    except IntegrityError:
-        return NightlyRun.objects.get(day=day)
-
-
-@runs(NIGHTLY_JOB)
-def start_nightly_forecast(job: Job, resources: ExitStack) -> Step:
-    """Compute the forecasts of a night, one period after the other."""
-    keys = job.parameters["periods"]
-
-    def next_period(job: Job) -> bool:
-        actor = actor_of_job(job)
-        period = period_named(keys[job.position])
-        job.succeeded += compute_forecasts(actor=actor, kind=Occasion.NIGHTLY, periods=[period])
-        job.position += 1
-        return job.position < len(keys)
-
-    return next_period

@@ -293,6 +293,11 @@ class UserAdmin(ActorAdmin):
         """Name and address."""
         return show.two_lines(row.name, row.email)
 
+    def tells_happenings(self, request: HttpRequest, object_id: str) -> bool:
+        """Everybody is known to everybody; what became of their work only to those they reach."""
+        reach = actor_of(request).reach
+        return reach.everything or object_id in map(str, reach.user_ids)
+
     @display(description="Role")
     def role_badge(self, row: User) -> Any:
         """The role."""
