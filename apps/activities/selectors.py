@@ -180,7 +180,7 @@ LEFT JOIN LATERAL (
     WHERE a.lead_id = t.id AND a.deleted_at IS NULL AND a.completed_at >= t.created_at
     ORDER BY a.completed_at LIMIT 1
 ) AS first ON TRUE
-WHERE t.deleted_at IS NULL AND {reach}
+WHERE t.deleted_at IS NULL AND t.merged_into_id IS NULL AND {reach}
   AND t.created_at >= %(begin)s AND t.created_at < %(end)s
   AND (%(user)s::uuid IS NULL OR t.owner_id = %(user)s::uuid)
 GROUP BY GROUPING SETS ((), (t.owner_id)) ORDER BY 1 DESC, 3 DESC, 2

@@ -111,11 +111,19 @@ def organisation_day(moment: datetime) -> date:
     return moment.astimezone(ZoneInfo(settings.ORGANISATION_TIME_ZONE)).date()
 
 
+def check_day(day: date, name: str) -> None:
+    """See to it that a day lies in years that periods can have. Raises InvalidInput."""
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise InvalidInput.field(name, f"Give a day from {_FIRST_YEAR} to {_LAST_YEAR}.")
+
+
 def check_days(first: date, last: date, *, at_most: int) -> None:
     """See to it that days that are asked about follow each other, and are not too many.
 
     Raises InvalidInput.
     """
+    check_day(first, "from")
+    check_day(last, "to")
     if not first <= last <= first + timedelta(days=at_most):
         raise InvalidInput.field("to", f"Give a day from `from` to {at_most} days later.")
 

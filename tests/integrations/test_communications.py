@@ -91,7 +91,7 @@ def test_a_call_with_an_open_lead_is_found_by_the_number(say, rep):
     lead = LeadFactory(owner=rep, phone="+15550100", phone_key=phone_key("+15550100"))
     assert say(others=["+1 555 0100"], title="", text="").status == "handled"
     call = Activity.objects.get()
-    assert (call.lead, call.subject) == (lead, "Call with +1 555 0100")
+    assert (call.lead, call.subject) == (lead, "Call")
     lead.refresh_from_db()
     assert lead.last_activity_at == AT
 

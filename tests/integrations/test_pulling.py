@@ -17,7 +17,7 @@ from apps.core.models import BusinessEvent, Change
 from apps.customer_success.models import Case, Measure
 from apps.integrations.models import Partner, PartnerLine
 from apps.integrations.services import asking, pulling
-from apps.integrations.services.asking import is_left_alone
+from apps.integrations.services.asking import LARGEST_ANSWER, is_left_alone
 from apps.integrations.services.partners import connect_partner, pause_partner, token_of
 from apps.integrations.services.pulling import pull_from_partners
 from apps.leads.models import Campaign
@@ -237,14 +237,17 @@ def test_garbage_is_told_and_stores_nothing(stub, connect, account, system, answ
     assert Measure.objects.count() == 0
 
 
-def test_one_account_that_always_fails_holds_up_no_other(stub, connect, rep, system):
+@pytest.mark.parametrize("answer", ["torn", "too much"])
+def test_one_account_that_always_fails_holds_up_no_other(stub, connect, rep, system, answer):
     accounts = [AccountFactory(owner=rep, external_ids={"cx": f"C-{one}"}) for one in range(3)]
     partner = connect("cx")
     whole = stub.answer
 
     def torn(path):
-        if "C-1" in path:
+        if "C-1" in path and answer == "torn":
             raise RuntimeError("torn")
+        if "C-1" in path:
+            return {"as_of": "2026-01-01T00:00:00Z", "note": "much " * LARGEST_ANSWER}
         return whole(path)
 
     stub.answer = torn
@@ -332,6 +335,17 @@ def test_without_valkey_partners_are_asked_all_the_same(
     monkeypatch.setattr(type(shared_cache.client), "execute_command", away)
     assert pull_from_partners(actor=system) == 1
     assert Measure.objects.get().score == 35
+
+
+def test_a_token_stays_with_its_host(connect, system):
+    partner = connect("cx", token="told-once", base_url="https://cx.example/api")
+
+    def told(url):
+        connect_partner(partner_id=partner.pk, base_url=url, actor=system)
+        return token_of(Partner.objects.get(pk=partner.pk))
+
+    assert told("https://cx.example/api/v2") == "told-once"
+    assert told("https://elsewhere.example/api") == ""
 
 
 def test_a_token_is_sealed_and_belongs_to_its_partner(connect, system):

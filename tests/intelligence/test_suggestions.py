@@ -140,6 +140,16 @@ def test_what_a_customer_needs_is_suggested_until_they_fare_well(look, rep):
     assert look(deal) == {}
 
 
+def test_what_was_asked_for_is_not_done_because_a_deal_moved_back(look, rep, acting, system):
+    deal = make_deal(owner=rep, **COMPLETE | {"stage": "qualification"})
+    row = look(deal)["products"]
+    accept_suggestion(suggestion_id=row.pk, actor=acting(rep))
+    move_opportunity(opportunity_id=deal.pk, stage="discovery", actor=system)
+    assert look(deal) == {}
+    row.refresh_from_db()
+    assert (row.decision, row.ended_as) == ("accepted", "")
+
+
 def test_its_worth_follows_the_amount_in_the_organisation_s_currency(look, rep, system):
     deal = make_deal(owner=rep, **COMPLETE | {"next_step": "", "amount": Decimal("333.33")})
     assert look(deal)["next_step"].value == Decimal("20.00")

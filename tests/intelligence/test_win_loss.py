@@ -170,6 +170,8 @@ def test_of_nothing_nothing_is_said(api, rep):
         ({"by": "owner", "from": "2026-02-01", "to": "2026-01-01"}, "to"),
         ({"by": "owner", "from": "2010-01-01"}, "to"),
         ({"by": "owner", "from": "yesterday"}, "from"),
+        ({"by": "owner", "to": "0001-01-01"}, "to"),
+        ({"by": "owner", "from": "9999-12-31", "to": "9999-12-31"}, "to"),
         ({"by": "owner", "sort": "up"}, "sort"),
     ],
 )

@@ -119,6 +119,18 @@ def test_a_year_is_read_and_planned_over_rest(api, rep, second, manager, system,
     )
 
 
+def test_a_gap_goes_by_everybody_though_not_all_are_told(
+    api, rep, second, manager, system, monkeypatch
+):
+    monkeypatch.setattr("apps.quotas.selectors.plan.MOST_PEOPLE", 1)
+    quotas = (planned(manager, 100, FY), planned(rep, 60, FY), planned(second, 40, FY))
+    plan(*quotas, actor=system)
+    asked = f"/quotas/plan?fiscal_year={FY}&quota_type=revenue&lead_id={manager.pk}"
+    found = api(manager).call("GET", asked).json()
+    assert (len(found["people"]), found["has_more"]) == (1, True)
+    assert found["totals"][0] == {"period": FY, "quota_amount": 100, "gap": 0}
+
+
 def test_a_year_is_planned_in_the_back_office(client, rep, second, manager, system):
     plan(planned(manager, 1000, FY), actor=system)
     client.force_login(manager)

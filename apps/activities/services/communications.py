@@ -43,8 +43,8 @@ def log_communication(
     """Log an e-mail, call or meeting of a colleague with a contact or an open lead.
 
     It is about the contact, and about the deal where their account has just one open; else about
-    the lead. What is with nobody known is not kept: it is no business of ours. What was told before
-    stays as it is.
+    the lead. Contacts are known by their e-mail addresses, leads by their numbers, too. What is
+    with nobody known is not kept: it is no business of ours. What was told before stays as it is.
 
     Args:
         system: who tells of it, and
@@ -72,7 +72,7 @@ def log_communication(
         return None
     activity: Activity = log_activity(
         type=type,
-        subject=subject or f"{Activity.Type(type).label} with {others[0]}"[:255],
+        subject=subject or str(Activity.Type(type).label),
         description=description,
         duration_minutes=duration_minutes,
         completed_at=occurred_at,

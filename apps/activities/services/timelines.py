@@ -89,7 +89,8 @@ def timeline_of(
     name = {"leads": "lead_id", "opportunities": "opportunity_id", "accounts": "account_id"}
     is_about, subject = _filter(name[about.name]).condition(str(row_id))
     reach = OwnedScope().condition(actor)
-    began = (made_at(row_id) or datetime.min.replace(tzinfo=UTC)) - CLOCKS_DIFFER_BY
+    made = made_at(row_id)
+    began = datetime.min.replace(tzinfo=UTC) if made is None else made - CLOCKS_DIFFER_BY
     with connection.cursor() as cursor:
         cursor.execute(
             _TIMELINE.format(shown=ACTIVITIES.condition, about=is_about, reach=reach.sql),

@@ -14,7 +14,7 @@ from rest_framework.parsers import BaseParser
 
 from apps.core.errors import InvalidInput
 from apps.core.money import CURRENCIES, LARGEST
-from apps.core.periods import organisation_today
+from apps.core.periods import check_day, organisation_today
 
 LARGEST_INTEGER = 2_147_483_647
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -164,6 +164,7 @@ class Days(Body):
     def taken_from(cls, query: dict[str, Any]) -> tuple[date, date]:
         """The first and the last day that a query asks about; they are in it no longer."""
         last = query.pop("to", None) or organisation_today()
+        check_day(last, "to")
         first = query.pop("from", None) or last - timedelta(days=cls.usual_days - 1)
         return first, last
 

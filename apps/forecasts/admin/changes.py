@@ -17,6 +17,7 @@ from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.more_pages import MorePage
 from apps.core.errors import InvalidInput
+from apps.core.periods import Period, check_day
 from apps.forecasts.admin.roll_up import line_of, node_of, period_choices, this_quarter
 from apps.forecasts.rules import Line, Movement
 from apps.forecasts.selectors.changes import (
@@ -29,7 +30,7 @@ from apps.forecasts.selectors.changes import (
     waterfalls,
 )
 from apps.forecasts.selectors.nodes import period_named
-from apps.forecasts.selectors.roll_up import nodes_asked_for
+from apps.forecasts.selectors.roll_up import nodes_asked_for, roll_up
 from apps.opportunities.models import Opportunity
 from apps.opportunities.permissions import READ_OPPORTUNITY
 from apps.territories.fields import TERRITORY_NAMES
@@ -68,7 +69,7 @@ def _show(actor: Actor, parameters: Mapping[str, str]) -> dict[str, Any]:
     line, period = line_of(parameters), period_named(parameters.get("period") or this_quarter())
     named = node_of(parameters, line)
     known = nodes_asked_for(actor, line, None, None)[:CHOSEN_FROM]
-    node_id = next(iter(named.values()), None) or (known[0] if known else None)
+    node_id = next(iter(named.values()), None) or _largest(actor, period, line)
     asked = {
         "period": period.key,
         "by": line.value,
@@ -94,6 +95,12 @@ def _show(actor: Actor, parameters: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _largest(actor: Actor, period: Period, line: Line) -> UUID | None:
+    """The person or territory with the largest forecast at the top of what an actor sees."""
+    branches = roll_up(actor=actor, period=period, line=line).branches
+    return next((one.head for one in branches if one.head is not None), None)
+
+
 def _choices(line: Line, ids: set[UUID]) -> list[tuple[str, str]]:
     names = TERRITORY_NAMES if line == Line.TERRITORY else USER_NAMES
     cards = names.cards(str(one) for one in ids).values()
@@ -102,10 +109,14 @@ def _choices(line: Line, ids: set[UUID]) -> list[tuple[str, str]]:
 
 def _day(parameters: Mapping[str, str], name: str) -> date | None:
     text = parameters.get(name)
+    if not text:
+        return None
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text)
     except ValueError:
         raise InvalidInput.field(name, "Give a day, such as 2026-03-31.") from None
+    check_day(day, name)
+    return day
 
 
 def _span(actor: Actor, line: Line, node_id: UUID, asked: Mapping[str, Any]) -> Span:

@@ -43,7 +43,9 @@ class Accuracy:
 # Of several nodes a period is what they come to together.
 _ACCURACY = """
 WITH period AS (
-    SELECT a.period, a.days_before, a.currency, sum(a.submitted_amount) AS submitted,
+    SELECT a.period, a.days_before, a.currency,
+           CASE WHEN bool_and(a.submitted_amount IS NOT NULL) THEN sum(a.submitted_amount) END
+               AS submitted,
            CASE WHEN bool_and(a.weighted_amount IS NOT NULL) THEN sum(a.weighted_amount) END
                AS stage_weighted,
            CASE WHEN bool_and(a.model_weighted_amount IS NOT NULL)

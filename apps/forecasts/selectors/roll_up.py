@@ -39,13 +39,18 @@ from apps.quotas.selectors.attainment import Credited, credited_to
 
 @dataclass(frozen=True)
 class Deals:
-    """What the deals of a category and currency come to."""
+    """What the deals of a category and currency come to.
+
+    By the score model only where all of them are weighed by it; `expected_amount` takes each as it
+    can.
+    """
 
     category: str
     count: int
     amount: Decimal
     weighted_amount: Decimal
     model_weighted_amount: Decimal | None
+    expected_amount: Decimal
     variance: float
     third_moment: float
 
@@ -64,7 +69,7 @@ class Figures:
     count: int = 0
     amounts: dict[str, Decimal] = field(default_factory=dict)
     weighted_amount: Decimal = ZERO
-    model_weighted_amount: Decimal | None = None
+    by_model: list[Decimal | None] = field(default_factory=list)
     open_count: int = 0
     moments: Moments = Moments()
     submitted: dict[str, Decimal] = field(default_factory=dict)
@@ -100,18 +105,22 @@ class Figures:
             return None
         return coverage(self.open_amount, self.gap)
 
+    @property
+    def model_weighted_amount(self) -> Decimal | None:
+        """The forecast by the score model; None as long as any part is not weighed by it."""
+        parts = [one for one in self.by_model if one is not None]
+        return sum(parts, ZERO) if parts and len(parts) == len(self.by_model) else None
+
     def add_deals(self, deals: Deals) -> None:
         """Count deals of a category in."""
         self.count += deals.count
         self.amounts[deals.category] = self.amount_of(deals.category) + deals.amount
         self.weighted_amount += deals.weighted_amount
-        if deals.model_weighted_amount is not None:
-            known = self.model_weighted_amount or ZERO
-            self.model_weighted_amount = known + deals.model_weighted_amount
+        self.by_model.append(deals.model_weighted_amount)
         if deals.category != Category.CLOSED:
             self.open_count += deals.count
-            expected = deals.model_weighted_amount or deals.weighted_amount
-            self.moments += Moments(float(expected), deals.variance, deals.third_moment)
+            mean = float(deals.expected_amount)
+            self.moments += Moments(mean, deals.variance, deals.third_moment)
 
     def add_said(self, one: Said) -> None:
         """Count in what somebody said."""
@@ -189,7 +198,10 @@ SELECT id, above_id, head_id FROM tree
 """
 _DEALS = """
 SELECT b.head, l.currency, l.category, sum(l.count)::int, sum(l.amount), sum(l.weighted_amount),
-       sum(l.model_weighted_amount), sum(l.variance), sum(l.third_moment)
+       CASE WHEN bool_and(l.model_weighted_amount IS NOT NULL)
+            THEN sum(l.model_weighted_amount) END,
+       sum(coalesce(l.model_weighted_amount, l.weighted_amount)), sum(l.variance),
+       sum(l.third_moment)
 FROM unnest(%(nodes)s::uuid[], %(heads)s::uuid[]) AS b(node, head)
 JOIN forecasts_forecastsnapshot s ON s.node_id = b.node AND s.period = %(period)s AND s.is_current
 JOIN forecasts_forecastline l ON l.snapshot_id = s.id

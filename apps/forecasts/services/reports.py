@@ -15,7 +15,7 @@ from django.core.mail import EmailMessage
 from apps.core.actors import Actor, become
 from apps.core.errors import NotAllowed
 from apps.core.periods import Period
-from apps.forecasts.permissions import GET_FORECAST_REPORT
+from apps.forecasts.permissions import GET_FORECAST_REPORT, READ_FORECAST
 from apps.forecasts.rules import ForecastType, Node
 from apps.forecasts.selectors.changes import Span, Sums, waterfalls
 from apps.forecasts.selectors.nodes import periods_open_at
@@ -45,7 +45,7 @@ def send_report(*, user_id: UUID, day: date, now: datetime, actor: Actor) -> boo
         reader = become(user_id, door="report", request_id=actor.request_id)
     except NotAllowed:
         return True
-    if not reader.may(GET_FORECAST_REPORT):
+    if not (reader.may(GET_FORECAST_REPORT) and reader.may(READ_FORECAST)):
         return True
     period = periods_open_at(now)[1]
     found = roll_up(actor=reader, period=period)

@@ -41,7 +41,10 @@ class ConnectionForm(OperationForm):
     """Where it can be asked, and with which token."""
 
     base_url = text("URL", help_text="Below which it is asked; if empty, it is asked no more.")
-    token = text("Token", help_text="Sent as a bearer token. It is shown to nobody again.")
+    token = text(
+        "Token",
+        help_text="Sent as a bearer token. For the same host, the one there is stays.",
+    )
 
     def prepare(self) -> None:
         """What is there."""

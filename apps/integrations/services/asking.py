@@ -29,12 +29,20 @@ NOT_THERE = 404
 _AWAY = frozenset({408, 425, 429})
 
 
+# Whoever is not let in is told so at every question.
+TURNED_AWAY = (401, 403)
+
+
 class Away(Exception):
     """The partner gives no answer now, and why; later it may."""
 
 
 class Refused(Exception):
     """The partner does not want to answer us, and why."""
+
+
+class Unanswered(Exception):
+    """The partner has no answer to this question that we can take, and why."""
 
 
 class Line:
@@ -64,7 +72,7 @@ class Line:
     def ask(self, path: str) -> str | None:
         """What a partner answers; None where it knows of no such thing.
 
-        Raises Away once it was tried several times or the breaker is open, Refused.
+        Raises Away once it was tried several times or the breaker is open, Refused, Unanswered.
         """
         try:
             answer: str | None = self._patience(self._breaker.call, self._ask_once, path)
@@ -90,10 +98,12 @@ class Line:
             return None
         if answer.status >= 500 or answer.status in _AWAY:
             raise self._away(f"It answered {answer.status}.")
-        if not 200 <= answer.status < 300:
+        if answer.status in TURNED_AWAY:
             raise Refused(f"It answered {answer.status}.")
+        if not 200 <= answer.status < 300:
+            raise Unanswered(f"It answered {answer.status}.")
         if len(answer.text) > LARGEST_ANSWER:
-            raise Refused("It answered with too much.")
+            raise Unanswered("It answered with too much.")
         return answer.text
 
     def _away(self, why: str) -> Away:
@@ -106,7 +116,7 @@ def breaker_of(partner: Partner) -> pybreaker.CircuitBreaker:
     return pybreaker.CircuitBreaker(
         fail_max=FAILURES_UNTIL_OPEN,
         reset_timeout=OPEN_FOR_SECONDS,
-        exclude=[Refused],
+        exclude=[Refused, Unanswered],
         state_storage=_kept(partner),
         name=partner.key,
         throw_new_error_on_trip=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -117,7 +118,9 @@ def connect_partner(
 ) -> Partner:
     """Say below which URL a partner can be asked, and with which token; without URL, no more.
 
-    The token is shown to nobody again. Raises NotAllowed, NotFound, InvalidInput.
+    The token is shown to nobody again; without another one it stays, as long as the host does.
+
+    Raises NotAllowed, NotFound, InvalidInput.
     """
     partner = _locked(partner_id, actor)
     url = base_url.rstrip("/")
@@ -127,8 +130,11 @@ def connect_partner(
         raise InvalidInput.field("base_url", "A token is for a URL.")
     if not token.isascii() or not token.isprintable():
         raise InvalidInput.field("token", "Give characters that a header can hold.")
+    if token:
+        partner.token = seal(token.encode(), place=_place_of_token(partner))
+    elif urlsplit(url)[:2] != urlsplit(partner.base_url)[:2]:
+        partner.token = None
     partner.base_url = url
-    partner.token = seal(token.encode(), place=_place_of_token(partner)) if token else None
     partner.save(update_fields=["base_url", "token", "updated_at"])
     PartnerLine.objects.update_or_create(partner=partner, defaults={"position": "", "trouble": ""})
     publish(PartnerConnected(partner_id=partner.pk, base_url=url), actor=actor)

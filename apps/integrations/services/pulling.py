@@ -29,7 +29,7 @@ from apps.customer_success.services.news import News
 from apps.integrations.metrics import partner_left_alone, partners_asked
 from apps.integrations.models import Partner, PartnerLine
 from apps.integrations.rules.pulls import PULLS, Answered, Garbled, Pull, read
-from apps.integrations.services.asking import Away, Line, Refused, is_left_alone
+from apps.integrations.services.asking import Away, Line, Refused, Unanswered, is_left_alone
 from apps.integrations.services.messages import Heard, understand
 from apps.leads.selectors import campaigns_named_by
 
@@ -136,12 +136,14 @@ def _visit(partner: Partner, actor: Actor) -> Visit | None:
     line, _ = PartnerLine.objects.get_or_create(partner=partner)
     try:
         client = become(partner.client_id, door="clock", request_id=actor.request_id)
-    except NotAllowed as refusal:
-        line.trouble = refusal.message[:LONGEST_TROUBLE]
+        opened = Line(partner)
+    except (NotAllowed, ValueError) as failure:
+        # A token that can't be unsealed is a ValueError.
+        line.trouble = str(failure)[:LONGEST_TROUBLE]
         line.save(update_fields=["trouble"])
         return None
     subjects = _subjects(partner, line.position, client)
-    return Visit(partner, client, Line(partner), subjects, line.position)
+    return Visit(partner, client, opened, subjects, line.position)
 
 
 def _subjects(partner: Partner, position: str, client: Actor) -> list[Subject]:
@@ -272,5 +274,8 @@ def _ask_about(subject: Subject, visit: Visit, run: Run) -> Passed:
             run.told.put(Reply(visit, subject, pull, text))
     except Away as failure:
         partners_asked.labels(visit.partner.key, "away").inc()
+        return Passed(visit, subject, str(failure))
+    except Unanswered as failure:
+        partners_asked.labels(visit.partner.key, "unanswered").inc()
         return Passed(visit, subject, str(failure))
     return Passed(visit, subject)

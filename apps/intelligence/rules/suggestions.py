@@ -64,12 +64,16 @@ class OpenDeal:
 
 @dataclass(frozen=True)
 class Suggested:
-    """One thing to do. `gain` is in points of the deal's score."""
+    """One thing to do. `gain` is in points of the deal's score.
+
+    What `is_early` is not worth asking yet, though it is not done either.
+    """
 
     key: str
     sentence: str
     reason: str
     gain: int
+    is_early: bool = False
 
     def value_of(self, amount: Decimal) -> Decimal:
         """What it is worth to do it: a point of the score is taken for a percent of winning."""
@@ -128,13 +132,13 @@ def _contact(deal: OpenDeal, today: date) -> Iterator[Suggested]:
 
 
 def _worth_knowing(health: Health) -> Iterator[Suggested]:
-    if health.stage.probability < _LIKELY_PERCENT:
-        return
+    is_early = health.stage.probability < _LIKELY_PERCENT
     if not health.has_lines:
-        yield Suggested("products", "Name the products.", "None is named.", _GAIN_OF_PRODUCTS)
+        name, reason = "Name the products.", "None is named."
+        yield Suggested("products", name, reason, _GAIN_OF_PRODUCTS, is_early)
     if not health.knows_decision_criteria:
-        reason = "Nobody knows what they decide by."
-        yield Suggested("decision_criteria", "Ask how they decide.", reason, _GAIN_OF_CRITERIA)
+        ask, reason = "Ask how they decide.", "Nobody knows what they decide by."
+        yield Suggested("decision_criteria", ask, reason, _GAIN_OF_CRITERIA, is_early)
 
 
 def _in_words(day: date) -> str:

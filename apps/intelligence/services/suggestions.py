@@ -173,6 +173,8 @@ def _compare(
                 row.sentence, row.reason, row.gain, row.value = said
                 news.changed.append(row)
     for key, (suggested, value) in fresh.items():
+        if suggested.is_early:
+            continue
         news.made.append(
             Suggestion(
                 opportunity_id=deal.pk,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from apps.core.actors import Actor
 from apps.core.errors import InvalidInput, NotFound
@@ -41,6 +41,7 @@ class QuotaPlan:
         parts: its quarters or months.
         lead: who leads the others; None at the top.
         people: the others, by name.
+        totals: what all of them are to bring together, by period.
         has_more: whether there are more of them than are told.
     """
 
@@ -49,6 +50,7 @@ class QuotaPlan:
     parts: Sequence[Period]
     lead: PlannedPerson | None
     people: Sequence[PlannedPerson]
+    totals: dict[str, Decimal]
     has_more: bool
 
     @property
@@ -58,7 +60,7 @@ class QuotaPlan:
 
     def total(self, period: str) -> Decimal:
         """What the people are to bring together."""
-        return sum((one.amounts.get(period, ZERO) for one in self.people), ZERO)
+        return self.totals.get(period, ZERO)
 
     def gap(self, period: str) -> Decimal | None:
         """What the lead is to bring and nobody below was given; below zero where more was given."""
@@ -93,7 +95,8 @@ def quota_plan(
     if lead_id is not None and not actor.reach.includes(owner_id=lead_id, territory_id=None):
         raise NotFound
     parts = parts_of(year, PeriodKind(by), start_month=start_month)
-    people = list(_people(actor, lead_id)[: MOST_PEOPLE + 1])
+    reports = _people(actor, lead_id)
+    people = list(reports[: MOST_PEOPLE + 1])
     lead = User.objects.filter(pk=lead_id).first() if lead_id else None
     amounts = _amounts([*people, *([lead] if lead else [])], [year, *parts], quota_type)
     planned = [
@@ -106,6 +109,7 @@ def quota_plan(
         parts=parts,
         lead=lead and PlannedPerson(lead.pk, lead.name, True, amounts.get(lead.pk, {})),
         people=planned,
+        totals=_totals(reports, [year, *parts], quota_type),
         has_more=len(people) > MOST_PEOPLE,
     )
 
@@ -120,6 +124,15 @@ def _people(actor: Actor, lead_id: UUID | None) -> QuerySet:
     if actor.reach.everything:
         return people.filter(manager=None)
     return people.filter(Q(manager=None) | ~Q(manager__any=actor.reach.user_ids))
+
+
+def _totals(people: QuerySet, periods: Sequence[Period], quota_type: str) -> dict[str, Decimal]:
+    rows = Quota.objects.filter(
+        user__in=people.order_by().values("pk"),
+        period__in=[one.key for one in periods],
+        quota_type=quota_type,
+    )
+    return dict(rows.values_list("period").annotate(Sum("amount")).order_by())
 
 
 def _amounts(
