@@ -69,7 +69,11 @@ def _show(actor: Actor, parameters: Mapping[str, str]) -> dict[str, Any]:
     line, period = line_of(parameters), period_named(parameters.get("period") or this_quarter())
     named = node_of(parameters, line)
     known = nodes_asked_for(actor, line, None, None)[:CHOSEN_FROM]
-    node_id = next(iter(named.values()), None) or _largest(actor, period, line)
+    node_id = next(iter(named.values()), None)
+    if node_id is None and actor.reach.everything:
+        node_id = _largest(actor, period, line)
+    if node_id is None and known:
+        node_id = known[0]
     asked = {
         "period": period.key,
         "by": line.value,
@@ -96,7 +100,7 @@ def _show(actor: Actor, parameters: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _largest(actor: Actor, period: Period, line: Line) -> UUID | None:
-    """The person or territory with the largest forecast at the top of what an actor sees."""
+    """Where those begin who see everybody: with the largest forecast at the top."""
     branches = roll_up(actor=actor, period=period, line=line).branches
     return next((one.head for one in branches if one.head is not None), None)
 
