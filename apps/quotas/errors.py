@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError
+
 from apps.core.errors import Conflict, RuleBroken
 
 
@@ -31,3 +36,18 @@ class QuotaChangedMeanwhile(Conflict):
 
     reason = "quota_changed_meanwhile"
     message = "Somebody changed one of these quotas meanwhile. Look at them again."
+
+
+# The constraint by which the database knows.
+ONCE = "quota_once"
+
+
+@contextmanager
+def refused_where_taken() -> Iterator[None]:
+    """Refuse what somebody else set at the same time. Raises QuotaTaken."""
+    try:
+        yield
+    except IntegrityError as failure:
+        if ONCE in str(failure):
+            raise QuotaTaken from failure
+        raise

@@ -15,6 +15,7 @@ from apps.core.identifiers import new_id
 from apps.core.models import Record
 from apps.core.money import CurrencyField, MoneyField
 from apps.opportunities.models import Opportunity
+from apps.quotas.errors import ONCE
 from apps.quotas.rules import CreditKind, QuotaType
 from apps.territories.models import Territory
 from apps.users.models import User
@@ -52,8 +53,6 @@ class Quota(Record):
     `parent` is the quota from which it was shared out.
     """
 
-    ONCE = "quota_once"
-
     user = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -81,7 +80,7 @@ class Quota(Record):
             models.Index(fields=["-starts_on", "-id"], name="quota_newest"),
         ]
         constraints = [
-            models.UniqueConstraint("holder_id", "period", "quota_type", name="quota_once"),
+            models.UniqueConstraint("holder_id", "period", "quota_type", name=ONCE),
             models.CheckConstraint(condition=_ONE_HOLDER, name="quota_of_one_holder"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="quota_not_negative"),
             models.CheckConstraint(

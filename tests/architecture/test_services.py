@@ -40,7 +40,7 @@ BY_A_COMMAND = """
     integrations: handle_due pull_from_partners
     intelligence: suggest_everywhere suggest_to_customers
     leads: create_lead take_qualified_lead record_campaign move_leads delete_leads delete_lead
-    quotas: allocate_quota
+    quotas: allocate_quota plan_quotas
     users: consent
 """
 WITHIN_A_COMMAND = """
@@ -50,7 +50,7 @@ WITHIN_A_COMMAND = """
     intelligence: put_in_force
     leads: capture change_locked mark_lead_converted record_lead_scores score_leads_by_rules
     opportunities: open_deal hand_over keep record_deal_scores score_deals_by_rules
-    quotas: tell_attained
+    quotas: tell_attained keep_quotas
     territories: note_assignments
     users: end_sign_ins
 """

@@ -18,7 +18,7 @@ from apps.core.periods import PeriodKind, parse_period, parts_of
 from apps.quotas.errors import AllocatedElsewhere, OwnQuota, QuotaTaken
 from apps.quotas.models import Quota
 from apps.quotas.rules import QuotaShare, allocated
-from apps.quotas.services import allocation
+from apps.quotas.services import quotas
 from apps.quotas.services.allocation import allocate_quota
 from apps.quotas.services.quotas import set_quota
 from tests.factories.territories import TerritoryFactory
@@ -255,14 +255,14 @@ def test_nothing_is_part_of_two_or_of_itself(team, whole, manager, system):
 @pytest.mark.django_db(transaction=True)
 def test_whoever_sets_a_part_at_the_same_time_wins(team, whole, system, monkeypatch):
     rep, _ = team
-    insert = allocation.insert_rows
+    insert = quotas.insert_rows
 
     def too_late(model, rows):
         with ThreadPoolExecutor(1) as elsewhere:
             elsewhere.submit(_set_elsewhere, rep, system).result()
         insert(model, rows)
 
-    monkeypatch.setattr(allocation, "insert_rows", too_late)
+    monkeypatch.setattr(quotas, "insert_rows", too_late)
     with pytest.raises(QuotaTaken):
         allocate_quota(quota_id=whole.pk, shares=shares_of(*team), actor=system)
     assert not whole.children.exists()

@@ -50,7 +50,7 @@ def test_quotas_are_set_and_changed_together(rep, second, manager, acting):
         ("Sam Second", Q2, Decimal(7)),
     ]
     names = BusinessEvent.objects.filter(name__startswith="quota.").order_by("sequence")
-    assert [one.name for one in names] == ["quota.set"] * 3 + ["quota.updated", "quota.set"]
+    assert [one.name for one in names] == ["quota.set"] * 4 + ["quota.updated"]
 
 
 @pytest.mark.parametrize("read", [None, 99])
@@ -73,7 +73,18 @@ def test_refuses_strangers_oneself_reps_and_what_makes_no_sense(rep, outsider, m
             plan(*wrong, actor=acting(manager))
     with pytest.raises(NotAllowed):
         plan(planned(rep, 5), actor=acting(rep))
+    with pytest.raises(InvalidInput):
+        plan_quotas(quota_type="fame", quotas=[planned(rep, 5)], actor=acting(manager))
     assert kept() == []
+
+
+def test_many_cost_the_same_few_statements(manager, acting, django_assert_max_num_queries):
+    team = UserFactory.create_batch(20, manager=manager)
+    actor = acting(manager)
+    cells = [planned(one, 5, period) for one in team for period in (FY, Q1, Q2)]
+    with django_assert_max_num_queries(14):
+        plan(*cells, actor=actor)
+    assert len(kept()) == 60
 
 
 @pytest.mark.django_db(transaction=True)

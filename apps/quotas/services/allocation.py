@@ -5,44 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError
-from django.utils import timezone
 
 from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.errors import InvalidInput
-from apps.core.journal import publish
-from apps.core.loading import insert_rows, update_rows
 from apps.core.money import LARGEST, to_cents
 from apps.core.periods import Period, PeriodKind, parse_period, parts_of
 from apps.core.permissions import require
 from apps.opportunities.rules import WHOLE
-from apps.quotas.errors import AllocatedElsewhere, QuotaTaken
-from apps.quotas.events import QuotaSet, QuotaUpdated
+from apps.quotas.errors import AllocatedElsewhere, refused_where_taken
 from apps.quotas.models import Quota
 from apps.quotas.permissions import SET_QUOTA
 from apps.quotas.rules import QuotaShare, allocated
-from apps.quotas.services.attaining import tell_attained
-from apps.quotas.services.quotas import check_holders, facts_told, lock_quota
+from apps.quotas.services.quotas import (
+    Target,
+    check_holders,
+    keep_quotas,
+    lock_quota,
+)
 
 MOST_SHARES = 200
 BY = (PeriodKind.MONTH, PeriodKind.QUARTER)
-
-
-@dataclass(frozen=True)
-class Allotted:
-    """A quota as an allocation makes it; `previous` is the amount of one that is not new.
-
-    One that was set before is adopted: from here on it is a part of this allocation.
-    """
-
-    quota: Quota
-    previous: Decimal | None
-    is_adopted: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +39,7 @@ class Allocation:
     """
 
     quota: Quota
-    parts: Sequence[Allotted]
+    parts: Sequence[Target]
     is_kept: bool
 
     @property
@@ -95,12 +81,8 @@ def allocate_quota(
         NotFound, NotAllowed, InvalidInput, TerritoryInactive, OwnQuota, AllocatedElsewhere;
         QuotaTaken when somebody set one of the quotas at the same time.
     """
-    try:
+    with refused_where_taken():
         return _allocate(quota_id, shares, actor, by, seasonality, over_assignment, dry_run)
-    except IntegrityError as failure:
-        if Quota.ONCE in str(failure):
-            raise QuotaTaken from failure
-        raise
 
 
 @command
@@ -119,7 +101,7 @@ def _allocate(
     amounts = _amounts(quota, shares, _parts(quota, by), seasonality, over_assignment)
     parts = [*_allotted(quota, shares, amounts)]
     if not dry_run:
-        _keep(parts, actor)
+        keep_quotas(parts, actor=actor)
     return Allocation(quota, parts, is_kept=not dry_run)
 
 
@@ -176,7 +158,7 @@ def _allotted(
     parent: Quota,
     shares: Sequence[QuotaShare],
     amounts: dict[tuple[UUID, Period], Decimal],
-) -> Iterator[Allotted]:
+) -> Iterator[Target]:
     """The quotas there are, as they are becoming, and new ones. Raises AllocatedElsewhere."""
     whose = {one.holder_id: one for one in shares}
     keys = {period.key for _, period in amounts}
@@ -190,7 +172,7 @@ def _allotted(
     for (holder_id, period), amount in amounts.items():
         one = known.get((holder_id, period.key))
         if one is None:
-            yield Allotted(_new(parent, whose[holder_id], period, amount), None)
+            yield Target(_new(parent, whose[holder_id], period, amount), None)
             continue
         if one.pk in above or one.parent_id not in (None, parent.pk):
             raise AllocatedElsewhere
@@ -201,10 +183,10 @@ def _allotted(
             yield _changed(one, parent, Decimal("0.00"))
 
 
-def _changed(quota: Quota, parent: Quota, amount: Decimal) -> Allotted:
+def _changed(quota: Quota, parent: Quota, amount: Decimal) -> Target:
     previous, is_adopted = quota.amount, quota.parent_id != parent.pk
     quota.amount, quota.parent = amount, parent
-    return Allotted(quota, previous, is_adopted)
+    return Target(quota, previous, is_adopted)
 
 
 def _above(quota: Quota) -> set[UUID]:
@@ -228,22 +210,3 @@ def _new(parent: Quota, share: QuotaShare, period: Period, amount: Decimal) -> Q
         quota_type=parent.quota_type,
         currency=parent.currency,
     )
-
-
-def _keep(parts: Sequence[Allotted], actor: Actor) -> None:
-    made = [one.quota for one in parts if one.previous is None]
-    changed = [
-        (one.quota, one.previous)
-        for one in parts
-        if one.previous is not None and one.previous != one.quota.amount
-    ]
-    touched = [one.quota for one in parts if one.is_adopted]
-    touched += [quota for quota, _ in changed if quota not in touched]
-    for quota in touched:
-        quota.updated_at = timezone.now()
-    insert_rows(Quota, made)
-    update_rows(touched, ("amount", "parent_id", "updated_at"))
-    told: list[Any] = [QuotaSet(**facts_told(one)) for one in made]
-    told += [QuotaUpdated(**facts_told(one), previous_amount=before) for one, before in changed]
-    publish(*told, actor=actor)
-    tell_attained([one.quota.user_id or one.quota.territory_id for one in parts], actor=actor)

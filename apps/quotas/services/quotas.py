@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 
 from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.database import take_turn
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
+from apps.core.loading import insert_rows, update_rows
 from apps.core.periods import parse_period
 from apps.core.permissions import require
 from apps.quotas.errors import OwnQuota, QuotaTaken
@@ -23,6 +26,18 @@ from apps.quotas.permissions import SET_QUOTA
 from apps.quotas.services.attaining import tell_attained
 from apps.territories.selectors import check_active_territory
 from apps.users.models import User
+
+
+@dataclass(frozen=True)
+class Target:
+    """A quota as it is becoming, among many; `previous` is the amount of one that is not new.
+
+    One that was set before can be adopted: from here on it is a part of another.
+    """
+
+    quota: Quota
+    previous: Decimal | None
+    is_adopted: bool = False
 
 
 @command
@@ -138,3 +153,30 @@ def facts_told(quota: Quota) -> dict[str, Any]:
         "amount": quota.amount,
         "currency": quota.currency,
     }
+
+
+def keep_quotas(targets: Sequence[Target], *, actor: Actor) -> None:
+    """Write many quotas at once, and tell of those that are new or come to another amount.
+
+    In the transaction of a command. The database raises IntegrityError for one that somebody else
+    set meanwhile.
+    """
+    made = [one.quota for one in targets if one.previous is None]
+    changed = [
+        (one.quota, one.previous)
+        for one in targets
+        if one.previous is not None and one.previous != one.quota.amount
+    ]
+    touched = [
+        one.quota
+        for one in targets
+        if one.previous is not None and (one.is_adopted or one.previous != one.quota.amount)
+    ]
+    for quota in touched:
+        quota.updated_at = timezone.now()
+    insert_rows(Quota, made)
+    update_rows(touched, ("amount", "parent_id", "updated_at"))
+    told: list[Any] = [QuotaSet(**facts_told(one)) for one in made]
+    told += [QuotaUpdated(**facts_told(one), previous_amount=before) for one, before in changed]
+    publish(*told, actor=actor)
+    tell_attained([one.quota.user_id or one.quota.territory_id for one in targets], actor=actor)
