@@ -12,7 +12,8 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.intelligence.rules.winloss import Aspect, Tally, ranked, share_of
+from apps.intelligence.rules.shares import share_of
+from apps.intelligence.rules.win_loss import Aspect, Tally, ranked
 from apps.opportunities.models import Opportunity
 from apps.opportunities.services.stages import move_opportunity
 from tests.factories.accounts import AccountFactory

@@ -15,8 +15,9 @@ from apps.core.admin.more_pages import MorePage
 from apps.core.admin.start_page import Figure
 from apps.core.errors import InvalidInput
 from apps.core.periods import organisation_today
-from apps.intelligence.rules.winloss import LEAST_COUNT, Aspect, Group, Share
-from apps.intelligence.selectors.winloss import WinLoss, win_loss
+from apps.intelligence.rules.shares import Share
+from apps.intelligence.rules.win_loss import LEAST_COUNT, Aspect, Group
+from apps.intelligence.selectors.win_loss import WinLoss, win_loss
 from apps.opportunities.models import Opportunity
 
 SPANS = {"90": "90 days", "365": "12 months", "1095": "3 years"}

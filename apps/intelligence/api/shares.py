@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from apps.intelligence.rules.winloss import Share
+from apps.intelligence.rules.shares import Share
 
 
 class ShareAnswer(serializers.Serializer):

@@ -14,7 +14,7 @@ from apps.intelligence.api.suggestions import (
     SuggestionDismissal,
     SuggestionOutcomes,
 )
-from apps.intelligence.api.winloss import WinLossView
+from apps.intelligence.api.win_loss import WinLossView
 
 urlpatterns = [
     path("intelligence/models", ScoreModelCollection.as_view()),

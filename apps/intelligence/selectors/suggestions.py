@@ -12,8 +12,8 @@ from apps.core.actors import Actor
 from apps.core.periods import check_days, moments_of
 from apps.core.permissions import require
 from apps.core.rows.scope import OwnedScope
+from apps.intelligence.rules.shares import Share, share_of
 from apps.intelligence.rules.suggestions import Decision
-from apps.intelligence.rules.winloss import Share, share_of
 from apps.opportunities.permissions import READ_OPPORTUNITY
 
 LONGEST_DAYS = 5 * 366

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import sqrt
 
 from django.db.models import TextChoices
 
+from apps.intelligence.rules.shares import Share, share_of
+
 # Fewer deals than that say nothing.
 LEAST_COUNT = 10
-# Of a normal distribution, 95 % lie so many standard deviations around its middle.
-_DEVIATIONS = 1.959964
 
 
 class Aspect(TextChoices):
@@ -57,15 +56,6 @@ STEPS = {
 
 
 @dataclass(frozen=True)
-class Share:
-    """A share, and between which it lies for 95 of 100 such counts (Wilson's interval)."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Tally:
     """Closed deals: how many were won and lost, and the days that half of them took at most."""
 
@@ -101,17 +91,6 @@ class Group:
     share: Share
     rank: int | None
     stands_out: str
-
-
-def share_of(hits: int, count: int) -> Share | None:
-    """A share with its interval; None of nothing."""
-    if not count:
-        return None
-    value, spread = hits / count, _DEVIATIONS**2 / count
-    middle = (value + spread / 2) / (1 + spread)
-    reach = _DEVIATIONS * sqrt(value * (1 - value) / count + spread / (4 * count)) / (1 + spread)
-    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
-    return Share(value, min(low, value), max(high, value))
 
 
 def ranked(aspect: Aspect, total: Tally, tallies: Iterable[tuple[str, str, Tally]]) -> list[Group]:

@@ -10,8 +10,8 @@ from apps.core.actors import Actor
 from apps.core.api.bodies import Days
 from apps.core.api.endpoint import Endpoint, operation
 from apps.intelligence.api.shares import ShareAnswer, share_told
-from apps.intelligence.rules.winloss import LEAST_COUNT, Aspect, Group, Tally
-from apps.intelligence.selectors.winloss import win_loss
+from apps.intelligence.rules.win_loss import LEAST_COUNT, Aspect, Group, Tally
+from apps.intelligence.selectors.win_loss import win_loss
 
 
 class WinLossQuery(Days):

@@ -12,7 +12,7 @@ from apps.core.actors import Actor
 from apps.core.periods import check_days
 from apps.core.permissions import require
 from apps.core.rows.scope import OwnedScope
-from apps.intelligence.rules.winloss import STEPS, Aspect, Group, Tally, ranked
+from apps.intelligence.rules.win_loss import STEPS, Aspect, Group, Tally, ranked
 from apps.opportunities.permissions import READ_OPPORTUNITY
 
 LONGEST_DAYS = 5 * 366
