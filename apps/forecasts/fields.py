@@ -275,6 +275,7 @@ ACCURACIES = Listing(
         Field("submitted_amount"),
         Field("weighted_amount"),
         Field("model_weighted_amount"),
+        Field("run_rate_amount"),
         Field("actual_amount"),
         Field("measured_at"),
     ),

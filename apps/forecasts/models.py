@@ -354,6 +354,7 @@ class ForecastAccuracy(models.Model):
     submitted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
     weighted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
     model_weighted_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
+    run_rate_amount = MoneyField(max_digits=_SUM_DIGITS, null=True)
     actual_amount = MoneyField(max_digits=_SUM_DIGITS)
     measured_at = models.DateTimeField()
 

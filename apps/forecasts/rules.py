@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 from math import sqrt
+from statistics import stdev
 from uuid import UUID
 
 from django.db.models import TextChoices
@@ -173,6 +174,47 @@ def outlook_of_many(closed: Decimal, open_amount: Decimal, moments: Moments) -> 
         return min(max(total, closed), closed + open_amount)
 
     return Outlook(*map(at, _DEVIATIONS))
+
+
+# What was closed is counted in blocks of so many days, for a year at most.
+BLOCK_DAYS = 30
+MOST_BLOCKS = 12
+LOOKED_BACK = timedelta(days=BLOCK_DAYS * MOST_BLOCKS)
+# How many deviations the mean of three to twelve blocks is off in one of ten cases (Student).
+_FEWEST_BLOCKS = 3
+_DEVIATIONS_OF_FEW = (1.886, 1.638, 1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.372, 1.363)
+
+
+@dataclass(frozen=True)
+class RunRate:
+    """What a period comes to if the days left bring what as many brought before.
+
+    Less than `low` in one of ten cases, more than `high` in one, as much as blocks differed.
+    """
+
+    amount: Decimal
+    low: Decimal
+    high: Decimal
+
+
+def run_rate(closed: Decimal, blocks: Sequence[Decimal], days_left: int) -> RunRate | None:
+    """What a period comes to at the speed so far; None for less than three blocks.
+
+    Args:
+        closed: what it brought so far.
+        blocks: what each block of days brought, as far back as anything was closed.
+        days_left: how much of the period is ahead.
+    """
+    if len(blocks) < _FEWEST_BLOCKS:
+        return None
+    blocks_left = Decimal(max(days_left, 0)) / BLOCK_DAYS
+    amount = closed + to_cents(sum(blocks, Decimal()) / len(blocks) * blocks_left)
+    # What is ahead differs like single blocks do, and their mean is no better known than so many
+    # of them tell.
+    share = float(blocks_left)
+    spread = stdev(map(float, blocks)) * sqrt(share * (1 + share / len(blocks)))
+    off = to_cents(Decimal(spread * _DEVIATIONS_OF_FEW[len(blocks) - _FEWEST_BLOCKS]))
+    return RunRate(amount, max(amount - off, closed), amount + off)
 
 
 class Line(TextChoices):

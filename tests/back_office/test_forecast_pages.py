@@ -75,7 +75,7 @@ def test_a_roll_up_opens_branch_by_branch(
 ):
     client = office(admin)
     client.get(reverse(ROLL_UP))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         page = client.get(reverse(ROLL_UP))
     rows = {one.name: one for one in page.context["rows"]}
     assert rows["Mia Manager"].opens

@@ -382,7 +382,7 @@ def test_needs_the_same_queries_however_many_deals(rep, west, system, django_ass
     account = AccountFactory(owner=rep)
     for _ in range(15):
         make_deal(account=account, territory_id=west.pk, expected_close_date=today())
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(18):
         compute_forecasts(actor=system)
     assert Territory.objects.count() == 1
     told = BusinessEvent.objects.filter(name="forecast.updated").count()

@@ -247,9 +247,9 @@ def test_costs_as_many_statements_for_many_as_for_one(
     compute_forecasts(actor=system, periods=[this_quarter()])
     actor = acting(director)
     assert actor.reach.user_ids
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert len(rolled(actor).branches) == 1
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert len(rolled(actor, user_id=manager.pk).branches) == 22
 
 

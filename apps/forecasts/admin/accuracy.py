@@ -28,11 +28,13 @@ COLOURS = {
     Method.SUBMITTED: "oklch(62.7% .17 149.214)",
     Method.STAGE: "var(--color-primary-300)",
     Method.MODEL: "var(--color-primary-600)",
+    Method.RUN_RATE: "oklch(75% .15 70)",
 }
 TITLES = {
     Method.SUBMITTED: "Submitted",
     Method.STAGE: "By stage",
     Method.MODEL: "By the score model",
+    Method.RUN_RATE: "At the run rate",
 }
 
 
@@ -130,7 +132,16 @@ class AccuracyAdmin(ActorAdmin):
     read = READ_FORECAST
     shows_happenings = False
     ordering = ("-ends_on", "-id")
-    list_display = ("who", "period", "days_before", "submitted", "by_stage", "by_model", "came")
+    list_display = (
+        "who",
+        "period",
+        "days_before",
+        "submitted",
+        "by_stage",
+        "by_model",
+        "at_run_rate",
+        "came",
+    )
     list_select_related = ("user", "territory")
     list_filter = (
         PeriodKindFilter,
@@ -142,10 +153,18 @@ class AccuracyAdmin(ActorAdmin):
     fields = (
         ("who", "period"),
         ("ends_on", "days_before"),
-        ("submitted", "by_stage", "by_model"),
+        ("submitted", "by_stage", "by_model", "at_run_rate"),
         ("came", "measured"),
     )
-    readonly_fields = ("who", "submitted", "by_stage", "by_model", "came", "measured")
+    readonly_fields = (
+        "who",
+        "submitted",
+        "by_stage",
+        "by_model",
+        "at_run_rate",
+        "came",
+        "measured",
+    )
     more_pages = (ACCURACY,)
 
     def rows(self, actor: Actor, *, with_bin: bool = False) -> Any:
@@ -171,6 +190,11 @@ class AccuracyAdmin(ActorAdmin):
     def by_model(self, row: ForecastAccuracy) -> Any:
         """What was computed, by what a learned model said of deals."""
         return show.money(row.model_weighted_amount, row.currency)
+
+    @display(description="At the run rate")
+    def at_run_rate(self, row: ForecastAccuracy) -> Any:
+        """What it would have come to at the speed of the time."""
+        return show.money(row.run_rate_amount, row.currency)
 
     @display(description="Came")
     def came(self, row: ForecastAccuracy) -> Any:

@@ -17,6 +17,7 @@ from apps.core.admin.base import ActorAdmin
 from apps.core.admin.inlines import ReadOnlyInline
 from apps.core.admin.operations import Operation, OperationForm, choice, text
 from apps.core.money import LARGEST, ZERO
+from apps.core.periods import organisation_today
 from apps.forecasts.admin.changes import CHANGES
 from apps.forecasts.admin.reach import PeriodFilter, nodes_within
 from apps.forecasts.admin.roll_up import ROLL_UP
@@ -28,8 +29,10 @@ from apps.forecasts.models import (
     Judgement,
 )
 from apps.forecasts.permissions import ADJUST_FORECAST, READ_FORECAST
-from apps.forecasts.rules import ForecastType
+from apps.forecasts.rules import ForecastType, Line
 from apps.forecasts.selectors.judgements import in_force
+from apps.forecasts.selectors.nodes import period_named
+from apps.forecasts.selectors.run_rates import run_rates
 from apps.forecasts.services.adjustments import adjust_forecast
 
 
@@ -103,6 +106,7 @@ class ForecastAdmin(ActorAdmin):
         ("starts_on", "ends_on"),
         ("forecast", "still_open", "closed"),
         ("by_model", "likely"),
+        "at_run_rate",
         "judged",
         ("kind", "computed"),
     )
@@ -113,6 +117,7 @@ class ForecastAdmin(ActorAdmin):
         "closed",
         "by_model",
         "likely",
+        "at_run_rate",
         "judged",
         "computed",
     )
@@ -210,6 +215,18 @@ class ForecastAdmin(ActorAdmin):
             return show.NOTHING
         ends = f"{show.plain_money(row.low_amount)} to {show.plain_money(row.high_amount)}"
         return f"{ends}, as likely below as above {show.plain_money(row.median_amount)}"
+
+    @display(description="At the run rate")
+    def at_run_rate(self, row: ForecastSnapshot) -> Any:
+        """What it comes to if the days left bring what as many brought before."""
+        line = Line.REPORTING if row.user_id else Line.TERRITORY
+        period = period_named(row.period)
+        found = run_rates([row.node_id], line, period=period, day=organisation_today())
+        rate = found.get(row.currency)
+        if rate is None:
+            return show.NOTHING
+        ends = f"{show.plain_money(rate.low)} to {show.plain_money(rate.high)}"
+        return show.two_lines(show.money(rate.amount, row.currency), f"likely {ends}")
 
     @display(description="Open")
     def still_open(self, row: ForecastSnapshot) -> Any:

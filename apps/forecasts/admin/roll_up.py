@@ -18,7 +18,7 @@ from apps.core.admin.more_pages import MorePage
 from apps.core.admin.start_page import Figure
 from apps.core.errors import InvalidInput
 from apps.forecasts.models import ForecastSnapshot
-from apps.forecasts.rules import ForecastType, Line
+from apps.forecasts.rules import ForecastType, Line, Outlook, RunRate
 from apps.forecasts.selectors.nodes import period_named, periods_open_at
 from apps.forecasts.selectors.roll_up import Figures, RollUp, Sheet, roll_up
 from apps.opportunities.rules import Category
@@ -197,10 +197,18 @@ def _figures(total: Figures, found: RollUp) -> list[Figure]:
         Figure(
             "Forecast",
             show.short_money(float(total.weighted_amount), currency),
-            note=_likely(total, found),
+            note=_likely(found.outlooks.get(currency), currency),
         ),
         Figure("Open", show.short_money(float(total.open_amount), currency)),
     ]
+    if rate := found.run_rates.get(currency):
+        shown.append(
+            Figure(
+                "At the run rate",
+                show.short_money(float(rate.amount), currency),
+                note=_likely(rate, currency),
+            )
+        )
     if total.gap is not None:
         shown.append(
             Figure(
@@ -212,13 +220,10 @@ def _figures(total: Figures, found: RollUp) -> list[Figure]:
     return shown
 
 
-def _likely(total: Figures, found: RollUp) -> str:
-    outlook = found.outlooks.get(total.currency)
-    if outlook is None:
+def _likely(spread: Outlook | RunRate | None, currency: str) -> str:
+    if spread is None:
         return "closed, and open by probability"
-    low, high = (
-        show.short_money(float(one), total.currency) for one in (outlook.low, outlook.high)
-    )
+    low, high = (show.short_money(float(one), currency) for one in (spread.low, spread.high))
     return f"likely {low} to {high}"
 
 

@@ -72,6 +72,15 @@ class OutlookAnswer(serializers.Serializer):
     high_amount = Amount()
 
 
+class RunRateAnswer(serializers.Serializer):
+    """What the total comes to if the days left bring what as many brought before."""
+
+    currency = serializers.CharField()
+    amount = Amount()
+    low_amount = Amount(help_text="It comes to less in one of ten cases.")
+    high_amount = Amount(help_text="It comes to more in one of ten cases.")
+
+
 class BranchAnswer(serializers.Serializer):
     """A direct branch. The one of neither a person nor a territory is all that is out of reach."""
 
@@ -90,6 +99,7 @@ class RollUpAnswer(serializers.Serializer):
     territory = Card(allow_null=True)
     total = FiguresAnswer(many=True)
     outlook = OutlookAnswer(many=True)
+    run_rate = RunRateAnswer(many=True, help_text="Without what was not sold in until 90 days ago.")
     own = FiguresAnswer(many=True)
     branches = BranchAnswer(many=True)
 
@@ -128,6 +138,15 @@ class ForecastRollUp(Endpoint):
                     "high_amount": cents(one.high),
                 }
                 for currency, one in sorted(found.outlooks.items())
+            ],
+            "run_rate": [
+                {
+                    "currency": currency,
+                    "amount": cents(one.amount),
+                    "low_amount": cents(one.low),
+                    "high_amount": cents(one.high),
+                }
+                for currency, one in sorted(found.run_rates.items())
             ],
             "own": _sheet(found.own),
             "branches": [

@@ -22,6 +22,7 @@ class Method(TextChoices):
     SUBMITTED = "submitted"
     STAGE = "stage_weighted"
     MODEL = "model_weighted"
+    RUN_RATE = "run_rate"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ WITH period AS (
                AS stage_weighted,
            CASE WHEN bool_and(a.model_weighted_amount IS NOT NULL)
                 THEN sum(a.model_weighted_amount) END AS model_weighted,
+           CASE WHEN bool_and(a.run_rate_amount IS NOT NULL) THEN sum(a.run_rate_amount) END
+               AS run_rate,
            sum(a.actual_amount) AS actual
     FROM forecasts_forecastaccuracy a
     WHERE a.node_id = ANY(%s::uuid[]) AND a.period_kind = %s
@@ -60,7 +63,8 @@ SELECT p.days_before, m.method, p.currency, count(*)::int,
        round(100 * sum(m.amount - p.actual) / nullif(sum(p.actual), 0), 2)
 FROM period p CROSS JOIN LATERAL (VALUES
     (1, 'submitted', p.submitted), (2, 'stage_weighted', p.stage_weighted),
-    (3, 'model_weighted', p.model_weighted)) AS m(position, method, amount)
+    (3, 'model_weighted', p.model_weighted), (4, 'run_rate', p.run_rate)
+) AS m(position, method, amount)
 WHERE m.amount IS NOT NULL
 GROUP BY p.days_before, m.position, m.method, p.currency
 ORDER BY p.currency, p.days_before DESC, m.position

@@ -15,7 +15,7 @@ from django.db import connection
 from apps.core.actors import Actor, Reach
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.money import ZERO
-from apps.core.periods import Period
+from apps.core.periods import Period, organisation_today
 from apps.core.permissions import require
 from apps.forecasts.permissions import READ_FORECAST
 from apps.forecasts.rules import (
@@ -25,6 +25,7 @@ from apps.forecasts.rules import (
     Line,
     Moments,
     Outlook,
+    RunRate,
     Said,
     Voice,
     coverage,
@@ -32,6 +33,7 @@ from apps.forecasts.rules import (
     outlook_of_few,
     outlook_of_many,
 )
+from apps.forecasts.selectors.run_rates import run_rates
 from apps.opportunities.rules import Category
 from apps.quotas.permissions import READ_QUOTA
 from apps.quotas.selectors.attainment import Credited, credited_to
@@ -162,7 +164,7 @@ class Branch:
 @dataclass(frozen=True)
 class RollUp:
     """What a node comes to with everybody below it: its own and its branches make the total, of
-    which `outlooks` tell by currency what it may come to.
+    which `outlooks` tell by currency what it may come to, and `run_rates` at the speed so far.
 
     Without a node the branches are those at the top of what the actor reaches.
     """
@@ -174,6 +176,7 @@ class RollUp:
     own: Sheet
     branches: list[Branch]
     outlooks: dict[str, Outlook]
+    run_rates: dict[str, RunRate]
 
 
 # Of each line: the table, the column of the one above.
@@ -358,6 +361,7 @@ def _rolled_up(tree: _Tree, period: Period, *, sees_quotas: bool) -> RollUp:
         own=own,
         branches=_branches(tree, sheets, told),
         outlooks=_outlooks(total, list(heads), period, tree.line),
+        run_rates=run_rates(list(heads), tree.line, period=period, day=organisation_today()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from apps.core.permissions import require
 from apps.forecasts.permissions import COMPUTE_FORECAST
 from apps.forecasts.rules import HORIZONS, ForecastType, said_by_branch
 from apps.forecasts.selectors.nodes import period_named
+from apps.forecasts.selectors.run_rates import run_rates_then
 
 # So long after its end a period is measured anew each night: deals are closed late, and reopened.
 SETTLES_WITHIN = timedelta(days=45)
@@ -72,6 +74,9 @@ WITH branch AS (
 ), submitted AS (
     SELECT * FROM unnest(%(said_of)s::uuid[], %(said_days)s::int[], %(said_in)s::text[],
                          %(said)s::numeric[]) AS s(id, days, currency, amount)
+), run_rate AS (
+    SELECT * FROM unnest(%(rate_of)s::uuid[], %(rate_days)s::int[], %(rate_in)s::text[],
+                         %(rate)s::numeric[]) AS p(id, days, currency, amount)
 ), actual AS (
     SELECT b.id, l.currency, sum(l.amount) AS amount
     FROM branch b
@@ -82,15 +87,19 @@ WITH branch AS (
 )
 INSERT INTO forecasts_forecastaccuracy AS a
     (id, user_id, territory_id, period, starts_on, ends_on, period_kind, days_before, currency,
-     submitted_amount, weighted_amount, model_weighted_amount, actual_amount, measured_at)
+     submitted_amount, weighted_amount, model_weighted_amount, run_rate_amount, actual_amount,
+     measured_at)
 SELECT uuidv7(), u.id, t.id, %(period)s, %(starts_on)s, %(ends_on)s, %(kind)s, days, currency,
-       s.amount, c.weighted_amount, c.model_weighted_amount, coalesce(r.amount, 0), %(now)s
+       s.amount, c.weighted_amount, c.model_weighted_amount, p.amount, coalesce(r.amount, 0),
+       %(now)s
 FROM computed c FULL JOIN submitted s USING (id, days, currency)
+LEFT JOIN run_rate p USING (id, days, currency)
 LEFT JOIN actual r USING (id, currency)
 LEFT JOIN users_user u USING (id) LEFT JOIN territories_territory t USING (id)
 ON CONFLICT (node_id, period, days_before, currency) DO UPDATE
 SET submitted_amount = excluded.submitted_amount, weighted_amount = excluded.weighted_amount,
     model_weighted_amount = excluded.model_weighted_amount,
+    run_rate_amount = excluded.run_rate_amount,
     actual_amount = excluded.actual_amount, measured_at = excluded.measured_at
 """
 
@@ -110,6 +119,8 @@ def measure_accuracy(*, now: datetime, actor: Actor) -> int:
 
 
 def _measure(period: Period, now: datetime) -> int:
+    days = [period.ends_on - timedelta(days=ahead) for ahead in HORIZONS]
+    moments = {day: _end_of(day) for day in days}
     parameters: dict[str, Any] = {
         "period": period.key,
         "starts_on": period.starts_on,
@@ -117,7 +128,7 @@ def _measure(period: Period, now: datetime) -> int:
         "kind": period.kind,
         "commit": ForecastType.COMMIT,
         "days": list(HORIZONS),
-        "moments": [_end_of(period.ends_on - timedelta(days=days)) for days in HORIZONS],
+        "moments": list(moments.values()),
         "now": now,
     }
     with connection.cursor() as cursor:
@@ -127,6 +138,14 @@ def _measure(period: Period, now: datetime) -> int:
         parameters["nodes"], parameters["branches"] = map(list, zip(*pairs, strict=True))
         cursor.execute(_SUBMITTED, parameters)
         parameters |= _said(cursor.fetchall(), above)
+        rates = run_rates_then(above, period=period, moments=moments)
+        parameters |= _columns(
+            ("rate_of", "rate_days", "rate_in", "rate"),
+            [
+                (node, (period.ends_on - day).days, currency, rate.amount)
+                for (node, day, currency), rate in rates.items()
+            ],
+        )
         cursor.execute(_MEASURE, parameters)
         count: int = cursor.rowcount
         return count
@@ -149,8 +168,12 @@ def _said(
         said = {node: (currency, amount) for when, node, currency, amount in rows if when == days}
         told = said_by_branch(said, above)
         found += [(node, days, currency, amount) for (node, currency), amount in told.items()]
-    names = ("said_of", "said_days", "said_in", "said")
-    columns = zip(*found, strict=True) if found else ((),) * len(names)
+    return _columns(("said_of", "said_days", "said_in", "said"), found)
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """Rows as a list for each of their columns."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
     return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 

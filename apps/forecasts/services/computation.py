@@ -27,6 +27,7 @@ from apps.forecasts.services.facts import (
     begin_computing,
     note_deals,
     note_deals_of_days,
+    note_past,
 )
 from apps.forecasts.services.snapshots import Cell, take_snapshots
 
@@ -54,9 +55,10 @@ def compute_forecasts(
         NotAllowed.
     """
     require(actor, COMPUTE_FORECAST)
+    moment = begin_computing()
     if periods is None:
         periods = periods_open_at(timezone.now())
-    moment = begin_computing()
+        note_past(moment)
     for first, last in _spans(periods):
         note_deals_of_days(first, last, moment)
     if nodes is None:

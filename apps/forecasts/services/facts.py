@@ -11,6 +11,8 @@ from uuid import UUID
 from django.db import connection
 
 from apps.core.database import take_turn
+from apps.core.periods import organisation_day
+from apps.forecasts.rules import LOOKED_BACK
 
 # A deal counts where it stands now: an open one on the day it is expected, a won one on the day
 # it was won. Lost and omitted deals and those in the bin count nowhere.
@@ -113,3 +115,10 @@ def note_deals_of_days(first: date, last: date, moment: datetime) -> None:
         parameters["ids"] = [row[0] for row in cursor.fetchall()]
         counted = _COUNTED.format(candidates=f"{_OF_DAYS} UNION {_THESE}", deals=_DEALS)
         cursor.execute(f"{counted} {_BEGIN}", parameters)
+
+
+def note_past(moment: datetime) -> None:
+    """Keep the facts of deals that were closed in the past year in step: run rates look back on
+    them, whatever periods are forecast."""
+    today = organisation_day(moment)
+    note_deals_of_days(today - LOOKED_BACK, today, moment)

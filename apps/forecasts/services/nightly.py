@@ -22,6 +22,7 @@ from apps.forecasts.rules import Occasion
 from apps.forecasts.selectors.nodes import period_named, periods_open_at
 from apps.forecasts.services.accuracy import measure_accuracy
 from apps.forecasts.services.computation import compute_forecasts
+from apps.forecasts.services.facts import begin_computing, note_past
 from apps.forecasts.services.reports import send_report, who_gets_a_report
 
 NIGHTLY_JOB = "forecasts.nightly"
@@ -60,8 +61,8 @@ def _parts(parameters: dict[str, Any]) -> int:
 
 @runs(NIGHTLY_JOB)
 def start_nightly_forecast(job: Job, resources: ExitStack) -> Step:
-    """Compute the forecasts of a night, one period after the other, then how good earlier ones
-    were; then tell everybody who wants to know."""
+    """Compute the forecasts of a night, one period after the other, then look back at what was
+    closed and how good earlier ones were; then tell everybody who wants to know."""
     keys, readers = job.parameters["periods"], job.parameters["readers"]
 
     def next_part(job: Job) -> bool:
@@ -70,6 +71,7 @@ def start_nightly_forecast(job: Job, resources: ExitStack) -> Step:
             period = period_named(keys[job.position])
             job.succeeded += compute_forecasts(actor=actor, kind=Occasion.NIGHTLY, periods=[period])
         elif job.position == len(keys):
+            note_past(begin_computing())
             measure_accuracy(now=now, actor=actor)
         else:
             reader = readers[job.position - len(keys) - 1]

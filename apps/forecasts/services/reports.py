@@ -89,6 +89,10 @@ def _figures(total: Figures, found: RollUp) -> Iterator[str]:
         yield _row("Likely at least", outlook.low)
         yield _row("Likely at most", outlook.high)
     yield _row("Open", total.open_amount)
+    if rate := found.run_rates.get(total.currency):
+        yield _row("At the run rate", rate.amount)
+        yield _row("that is at least", rate.low)
+        yield _row("and at most", rate.high)
     for name, said in (("Submitted", total.submitted), ("Adjusted", total.adjusted)):
         if ForecastType.COMMIT in said:
             yield _row(name, said[ForecastType.COMMIT])
