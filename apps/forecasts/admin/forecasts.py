@@ -225,8 +225,8 @@ class ForecastAdmin(ActorAdmin):
         rate = found.get(row.currency)
         if rate is None:
             return show.NOTHING
-        ends = f"{show.plain_money(rate.low)} to {show.plain_money(rate.high)}"
-        return show.two_lines(show.money(rate.amount, row.currency), f"likely {ends}")
+        amount, low, high = map(show.plain_money, (rate.amount, rate.low, rate.high))
+        return f"{amount}, likely {low} to {high}"
 
     @display(description="Open")
     def still_open(self, row: ForecastSnapshot) -> Any:
