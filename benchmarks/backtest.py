@@ -7,7 +7,7 @@ them; only what these are compared with is worked out here.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -269,8 +269,7 @@ def tell(deals: list[Deal], inside: list[bool], at_run_rate: list[bool]) -> None
     for name, nodes in levels(above).items():
         for days in HORIZONS:
             found = [error for node in nodes for error in errors_of(node, days, deals, above)]
-            means = (100 * sum(each) / len(found) for each in zip(*found, strict=True))
-            cells = " | ".join(f"{one:.1f} %" for one in means)
+            cells = " | ".join(map(mean_in_words, zip(*found, strict=True)))
             print(f"| {name} ({len(found)} figures) | {days} | {cells} |")
     print()
     for name, held in (("deals", inside), ("run rate", at_run_rate)):
@@ -278,10 +277,18 @@ def tell(deals: list[Deal], inside: list[bool], at_run_rate: list[bool]) -> None
         print(f"Of {len(held)} intervals by the {name} {share:.0f} % held what came, not 80 %.")
 
 
+def mean_in_words(errors: Sequence[Decimal | None]) -> str:
+    """The mean of some errors, and of how many where some are missing."""
+    known = [one for one in errors if one is not None]
+    mean = f"{100 * sum(known) / len(known):.1f} %"
+    return mean if len(known) == len(errors) else f"{mean} (of {len(known)})"
+
+
 def errors_of(
     node: UUID | None, days: int, deals: list[Deal], above: dict[UUID, UUID | None]
-) -> Iterator[tuple[Decimal, ...]]:
-    """Of each quarter, how far off the platform and both spreadsheets were, of what came."""
+) -> Iterator[tuple[Decimal | None, ...]]:
+    """Of each quarter, how far off the platform and both spreadsheets were, of what came; nothing
+    where nobody sold long enough for a run rate."""
     mine = [one for one in deals if node is None or node in (one.owner_id, above[one.owner_id])]
     heads = [one for one, over in above.items() if over is None] if node is None else [node]
     for period in map(period_named, QUARTERS):
@@ -292,9 +299,10 @@ def errors_of(
         if actual:
             day = period.ends_on - timedelta(days=days)
             said = sum((one.weighted_amount or Decimal(0) for one in measured), Decimal(0))
-            rated = sum((one.run_rate_amount or Decimal(0) for one in measured), Decimal(0))
+            rates = [one.run_rate_amount for one in measured if one.run_rate_amount is not None]
+            rated = sum(rates, Decimal(0)) if rates else None
             figures = (said, rated, *guesses(mine, period, day, known_on(day, deals)))
-            yield tuple(abs(one - actual) / actual for one in figures)
+            yield tuple(None if one is None else abs(one - actual) / actual for one in figures)
 
 
 def levels(above: dict[UUID, UUID | None]) -> dict[str, list[UUID | None]]:

@@ -77,27 +77,27 @@ def run_all(database: BenchDatabase, imported: int = IMPORTED) -> list[JobResult
 def start_up(database: BenchDatabase) -> JobResult:
     """What every command takes before it does anything; the times below hold it."""
     command = [sys.executable, "-c", "import django; django.setup()"]
-    return _run("start-up", "command", 1, command, database)
+    return measured("start-up", "command", 1, command, database)
 
 
 def nightly_forecast(database: BenchDatabase) -> JobResult:
     """All forecasts of the open periods, as the nightly run computes them."""
     deals = _count(database, "opportunities_opportunity")
-    return _run("nightly forecast", "deals", deals, _manage("compute_forecasts"), database)
+    return measured("nightly forecast", "deals", deals, managed("compute_forecasts"), database)
 
 
 def waiting_events(database: BenchDatabase) -> JobResult:
     """What the writes before left for the platform's own handlers."""
     waiting = _count(database, "core_eventdelivery")
-    return _run(
-        "events to handlers", "deliveries", waiting, _manage("deliver_events", "--once"), database
+    return measured(
+        "events to handlers", "deliveries", waiting, managed("deliver_events", "--once"), database
     )
 
 
 def journal(database: BenchDatabase) -> JobResult:
     """Events published and handed to a handler that does nothing."""
     command = [sys.executable, "-m", "benchmarks.journal"]
-    done = _run("journal", "events published and heard", 50_000, command, database)
+    done = measured("journal", "events published and heard", 50_000, command, database)
     with database.connect() as connection:
         connection.execute("DELETE FROM core_businessevent WHERE name = 'benchmark.happened'")
     return done
@@ -111,7 +111,7 @@ def bus(database: BenchDatabase) -> JobResult:
         assert broker.server is not None
         command = [sys.executable, "-m", "benchmarks.bus", str(broker.server.pid)]
         variables = {"AMQP_URL": broker.url, "AMQP_QUEUES": json.dumps({"everything": ["#"]})}
-        return _run("bus", "events relayed", 80_000, command, database, **variables)
+        return measured("bus", "events relayed", 80_000, command, database, **variables)
 
 
 def lead_import(database: BenchDatabase, count: int) -> JobResult:
@@ -119,15 +119,15 @@ def lead_import(database: BenchDatabase, count: int) -> JobResult:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         file = Path(folder) / "leads.csv"
         _write_file(file, count)
-        command = _manage("import_leads", str(file), "--mapping", json.dumps({"columns": COLUMNS}))
-        done = _run(
+        command = managed("import_leads", str(file), "--mapping", json.dumps({"columns": COLUMNS}))
+        done = measured(
             "lead import", "rows", count, command, database, allowed_seconds=60.0, DATA_DIR=folder
         )
     _take_back(database)
     return done
 
 
-def _manage(*arguments: str) -> list[str]:
+def managed(*arguments: str) -> list[str]:
     return [sys.executable, "manage.py", *arguments]
 
 
@@ -137,7 +137,7 @@ def _count(database: BenchDatabase, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _run(
+def measured(
     name: str,
     what: str,
     count: int,

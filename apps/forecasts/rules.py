@@ -180,9 +180,9 @@ def outlook_of_many(closed: Decimal, open_amount: Decimal, moments: Moments) -> 
 BLOCK_DAYS = 30
 MOST_BLOCKS = 12
 LOOKED_BACK = timedelta(days=BLOCK_DAYS * MOST_BLOCKS)
-# How many deviations the mean of three to twelve blocks is off in one of ten cases (Student).
-_FEWEST_BLOCKS = 3
-_DEVIATIONS_OF_FEW = (1.886, 1.638, 1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.372, 1.363)
+# How many deviations the mean of two to twelve blocks is off in one of ten cases (Student).
+_FEWEST_BLOCKS = 2
+_DEVIATIONS_OF_FEW = (3.078, 1.886, 1.638, 1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.372, 1.363)
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class RunRate:
 
 
 def run_rate(closed: Decimal, blocks: Sequence[Decimal], days_left: int) -> RunRate | None:
-    """What a period comes to at the speed so far; None for less than three blocks.
+    """What a period comes to at the speed so far; None for less than two blocks.
 
     Args:
         closed: what it brought so far.

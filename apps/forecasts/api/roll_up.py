@@ -99,7 +99,7 @@ class RollUpAnswer(serializers.Serializer):
     territory = Card(allow_null=True)
     total = FiguresAnswer(many=True)
     outlook = OutlookAnswer(many=True)
-    run_rate = RunRateAnswer(many=True, help_text="Without what was not sold in until 90 days ago.")
+    run_rate = RunRateAnswer(many=True, help_text="Without what was not sold in until 60 days ago.")
     own = FiguresAnswer(many=True)
     branches = BranchAnswer(many=True)
 

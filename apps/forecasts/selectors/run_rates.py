@@ -74,7 +74,7 @@ def run_rates(
     nodes: Sequence[UUID], line: Line, *, period: Period, day: date
 ) -> dict[str, RunRate]:
     """What people or territories together bring in a period at the speed so far, by currency;
-    nothing in one in which they closed nothing until 90 days ago."""
+    nothing in one in which they closed nothing until 60 days ago."""
     parameters = {
         **_of_period(period),
         "nodes": list(nodes),
