@@ -61,10 +61,9 @@ def main(arguments: list[str]) -> None:
             database.take()
         with _step("migrated"):
             measured("migrate", "", 0, managed("migrate", "-v0"), database)
-        for name in ("prepare", "credit"):
-            _job(database, name)
+        _job(database, "prepare")
     try:
-        for name in ("night", "night", "attainment", "pages", "suggestions", "scores"):
+        for name in ("credit", "night", "night", "attainment", "pages", "suggestions", "scores"):
             _job(database, name)
     finally:
         if not options.keep:
