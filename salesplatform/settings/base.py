@@ -158,12 +158,20 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# With Valkey's defaults the work of a killed worker comes back only after minutes.
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"visibility_timeout": 3600, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
-    if CELERY_BROKER_URL.startswith(("redis:", "rediss:"))
-    else {"confirm_publish": True}
-)
+if CELERY_BROKER_URL.startswith(("redis:", "rediss:")):
+    # With Valkey's defaults the work of a killed worker comes back only after minutes.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 3600,
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
+    }
+else:
+    # Without confirmations a RabbitMQ that is killed loses what it was given.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
+    CELERY_WORKER_DETECT_QUORUM_QUEUES = True
+    # What a lost connection gives to another worker is not carried on beside it.
+    CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = env("ORGANISATION_TIME_ZONE", default="UTC")
 CELERY_BEAT_SCHEDULE = {
