@@ -70,6 +70,7 @@ def run_all(database: BenchDatabase, imported: int = IMPORTED) -> list[JobResult
         waiting_events(database),
         journal(database),
         bus(database),
+        webhooks(database),
         lead_import(database, imported),
     ]
 
@@ -112,6 +113,14 @@ def bus(database: BenchDatabase) -> JobResult:
         command = [sys.executable, "-m", "benchmarks.bus", str(broker.server.pid)]
         variables = {"AMQP_URL": broker.url, "AMQP_QUEUES": json.dumps({"everything": ["#"]})}
         return measured("bus", "events relayed", 80_000, command, database, **variables)
+
+
+def webhooks(database: BenchDatabase) -> JobResult:
+    """Events posted to one target, to ten, and to one beside a dead one."""
+    command = [sys.executable, "-m", "benchmarks.webhooks"]
+    return measured(
+        "webhooks", "deliveries", 15_000, command, database, WEBHOOK_LOCAL_HOSTS="127.0.0.1"
+    )
 
 
 def lead_import(database: BenchDatabase, count: int) -> JobResult:

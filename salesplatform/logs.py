@@ -38,5 +38,6 @@ def logging_configuration(*, level: str) -> dict[str, Any]:
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {"django.request": {"level": "ERROR"}},
+        # Each message that leaves would be a line, with its URL.
+        "loggers": {"django.request": {"level": "ERROR"}, "httpx2": {"level": "WARNING"}},
     }

@@ -253,7 +253,7 @@ def test_a_target_that_fails_for_a_day_is_paused_and_an_event_dies_after_three(
     WebhookLine.objects.update(failing_since=timezone.now() - timedelta(days=1))
     one = WebhookDelivery.objects.get()
     one.attempts, one.first_tried_at = 12, timezone.now() - timedelta(days=2, hours=23)
-    note(Outcome(one, timezone.now(), 7, answered=500))
+    note([Outcome(one, timezone.now(), 7, answered=500)])
     target.refresh_from_db()
     one.refresh_from_db()
     assert (target.paused_because, one.status) == ("failing", DEAD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from apps.integrations.rules.deliveries import (
 from apps.integrations.services.webhooks import pause_webhook_target
 
 HELD_FOR_SECONDS = 30
-BATCH = 50
+BATCH = 200
 GONE = 410
 LONG_BEHIND = timedelta(minutes=15)
 _AWAY = frozenset({408, 429})
@@ -159,60 +160,84 @@ def due_for(target_id: UUID) -> list[WebhookDelivery]:
 # --- Noting -------------------------------------------------------------------------------------
 
 
-def note(outcome: Outcome) -> None:
-    """Keep how sending went, and leave alone or pause a target that does not take it."""
-    one, now = outcome.delivery, outcome.tried_at
-    one.attempts += 1
-    one.first_tried_at = one.first_tried_at or now
-    one.last_tried_at = now
-    one.answered, one.milliseconds = outcome.answered, outcome.milliseconds
-    one.headers, one.response, one.error = outcome.headers, outcome.response, outcome.error
-    if outcome.went_well:
-        one.status = WebhookDelivery.Status.DELIVERED
-    else:
-        again = next_try(
-            one.attempts, first_tried_at=one.first_tried_at, now=now, chance=random.random()
-        )
-        one.status = WebhookDelivery.Status.WAITING if again else WebhookDelivery.Status.DEAD
-        one.next_try_at = again or now
-    # A target that was removed meanwhile has no rows any more.
-    kept = {name: getattr(one, name) for name in _NOTED}
-    WebhookDelivery.objects.filter(pk=one.pk).update(**kept)
-    _note_on_line(outcome)
+_KEEP = """
+UPDATE integrations_webhookdelivery AS d
+SET attempts = o.attempts, first_tried_at = o.first_tried_at, last_tried_at = o.last_tried_at,
+    answered = o.answered, milliseconds = o.milliseconds, headers = o.headers::jsonb,
+    response = o.response, error = o.error, status = o.status, next_try_at = o.next_try_at
+FROM unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::int[],
+            %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+    AS o(id, attempts, first_tried_at, last_tried_at, answered, milliseconds,
+         headers, response, error, status, next_try_at)
+WHERE d.id = o.id
+"""
 
 
-_NOTED = (
-    "attempts",
-    "first_tried_at",
-    "last_tried_at",
-    "answered",
-    "milliseconds",
-    "headers",
-    "response",
-    "error",
-    "status",
-    "next_try_at",
-)
+def note(outcomes: Sequence[Outcome]) -> None:
+    """Keep how sending went, and leave alone or pause targets that do not take it.
 
-
-def _note_on_line(outcome: Outcome) -> None:
-    target_id, now = outcome.delivery.target_id, outcome.tried_at
-    line = WebhookLine.objects.filter(target_id=target_id).first()
-    if line is None:
+    Args:
+        outcomes: in their order; each of another delivery.
+    """
+    if not outcomes:
         return
+    rows = [_noted(one) for one in outcomes]
+    with connection.cursor() as cursor:
+        # A target that was removed meanwhile has no rows any more.
+        cursor.execute(_KEEP, [list(column) for column in zip(*rows, strict=True)])
+    _note_on_lines(outcomes)
+
+
+def _noted(outcome: Outcome) -> tuple[Any, ...]:
+    """What is kept of a delivery."""
+    one, now = outcome.delivery, outcome.tried_at
+    attempts, first_tried_at = one.attempts + 1, one.first_tried_at or now
+    status, again = WebhookDelivery.Status.DELIVERED, one.next_try_at
+    if not outcome.went_well:
+        later = next_try(attempts, first_tried_at=first_tried_at, now=now, chance=random.random())
+        status = WebhookDelivery.Status.WAITING if later else WebhookDelivery.Status.DEAD
+        again = later or now
+    return (
+        *(one.pk, attempts, first_tried_at, now, outcome.answered, outcome.milliseconds),
+        *(json.dumps(outcome.headers), outcome.response, outcome.error, status.value, again),
+    )
+
+
+def _note_on_lines(outcomes: Sequence[Outcome]) -> None:
+    lines = {
+        line.target_id: line
+        for line in WebhookLine.objects.filter(
+            target_id__in={one.delivery.target_id for one in outcomes}
+        )
+    }
+    pauses = {}
+    for outcome in outcomes:
+        if line := lines.get(outcome.delivery.target_id):
+            _note_on_line(line, outcome)
+            if outcome.answered == GONE:
+                pauses[line.target_id] = WebhookTarget.Paused.GONE
+            elif _has_failed_long(line, outcome.tried_at):
+                pauses.setdefault(line.target_id, WebhookTarget.Paused.FAILING)
+    fields = ["failures", "failing_since", "resting_until", "last_delivered_at"]
+    WebhookLine.objects.bulk_update(lines.values(), fields)
+    for target_id, because in pauses.items():
+        _pause(target_id, because)
+
+
+def _note_on_line(line: WebhookLine, outcome: Outcome) -> None:
+    now = outcome.tried_at
     if outcome.went_well:
         line.failures, line.failing_since, line.resting_until = 0, None, None
         line.last_delivered_at = now
-    else:
-        line.failures += 1
-        line.failing_since = line.failing_since or now
-        if outcome.is_away:
-            line.resting_until = rest_until(line.failures, now=now, chance=random.random())
-    line.save(update_fields=["failures", "failing_since", "resting_until", "last_delivered_at"])
-    if outcome.answered == GONE:
-        _pause(target_id, WebhookTarget.Paused.GONE)
-    elif line.failing_since is not None and now - line.failing_since >= PAUSED_AFTER:
-        _pause(target_id, WebhookTarget.Paused.FAILING)
+        return
+    line.failures += 1
+    line.failing_since = line.failing_since or now
+    if outcome.is_away:
+        line.resting_until = rest_until(line.failures, now=now, chance=random.random())
+
+
+def _has_failed_long(line: WebhookLine, now: datetime) -> bool:
+    return line.failing_since is not None and now - line.failing_since >= PAUSED_AFTER
 
 
 def _pause(target_id: UUID, because: str) -> None:

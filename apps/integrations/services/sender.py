@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 PROCESS = "webhooks"
 # A batch ends by then, so that others are asked about paused and changed targets.
 BATCH_SECONDS = 10.0
+NOTED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -124,14 +125,12 @@ class Sender:
         found = []
         try:
             found.append(self._results.get(timeout=patience) if patience else self._next())
-            while len(found) < 100:
+            while len(found) < NOTED_AT_ONCE:
                 found.append(self._next())
         except Empty:
             pass
         with transaction.atomic():
-            for one in found:
-                if isinstance(one, Outcome):
-                    note(one)
+            note([one for one in found if isinstance(one, Outcome)])
         for one in found:
             if isinstance(one, Done):
                 self._busy.discard(one.target_id)
