@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import groupby
 from math import sqrt
 from statistics import stdev
 from uuid import UUID
@@ -116,47 +115,64 @@ class Moments:
         )
 
 
-# So many deals are worked out case by case; more come close enough to a bell.
-FEW_DEALS = 60
+# So many deals are worked out one by one; more come close enough to a bell.
+FEW_DEALS = 120
 _TENTHS = (0.1, 0.5, 0.9)
 _DEVIATIONS = (-1.2815515655446004, 0.0, 1.2815515655446004)
-_MOST_CASES = 512
+_FEW_ENOUGH_FOR_EVERY_CASE = 9
+_SUMS = 512
 
 
 def outlook_of_few(closed: Decimal, deals: Sequence[Chance]) -> Outlook:
     """What a period may come to, from every way in which its open deals can end.
 
-    Exact up to nine deals. Of more, sums next to each other are taken together by their mean, a
-    few hundred in all.
+    Exact up to nine deals. Of more, their sums are told apart by a 512th of what is open.
     """
-    cases: dict[float, float] = {0.0: 1.0}
-    for one in sorted(deals, key=lambda chance: chance.amount):
-        amount = float(one.amount / CENT)
-        ended: dict[float, float] = {}
-        for total, share in cases.items():
-            ended[total] = ended.get(total, 0.0) + share * (1 - one.probability)
-            ended[total + amount] = ended.get(total + amount, 0.0) + share * one.probability
-        cases = ended if len(ended) <= _MOST_CASES else _taken_together(ended)
+    certain = sum((one.amount for one in deals if one.probability == 1), closed)
+    unsure = [one for one in deals if 0 < one.probability < 1]
+    is_exact = len(unsure) <= _FEW_ENOUGH_FOR_EVERY_CASE
     reached, found = 0.0, []
     wanted = list(_TENTHS)
-    for total, share in sorted(cases.items()):
+    for total, share in _every_case(unsure) if is_exact else _sums(unsure):
         reached += share
         while wanted and reached >= wanted[0] - 1e-9:
-            found.append(closed + to_cents(Decimal(total) * CENT))
+            found.append(certain + to_cents(Decimal(total) * CENT))
             wanted.pop(0)
     return Outlook(*found)
 
 
-def _taken_together(cases: Mapping[float, float]) -> dict[float, float]:
-    step = max(cases) / (_MOST_CASES // 2)
-    found = {}
-    for _, near in groupby(sorted(cases.items()), key=lambda case: int(case[0] / step)):
-        totals, shares = zip(*near, strict=True)
-        share = sum(shares)
-        if share:
-            mean = sum(a * b for a, b in zip(totals, shares, strict=True)) / share
-            found[mean] = share
-    return found
+def _every_case(deals: Sequence[Chance]) -> list[tuple[float, float]]:
+    """Each sum in cents that deals can bring, with its share, in order."""
+    cases: dict[float, float] = {0.0: 1.0}
+    for one in deals:
+        amount = float(one.amount / CENT)
+        ended: dict[float, float] = defaultdict(float)
+        for total, share in cases.items():
+            ended[total] += share * (1 - one.probability)
+            ended[total + amount] += share * one.probability
+        cases = ended
+    return sorted(cases.items())
+
+
+def _sums(deals: Sequence[Chance]) -> Iterator[tuple[float, float]]:
+    """Sums in cents at even distances, with their shares.
+
+    What a deal brings lies between two of them and goes to both, the nearer one more, so that what
+    is expected stays as it is.
+    """
+    most = float(sum(one.amount for one in deals) / CENT)
+    step = most / _SUMS or 1.0
+    shares = [1.0]
+    for one in sorted(deals, key=lambda deal: deal.amount):
+        whole, rest = divmod(float(one.amount / CENT) / step, 1)
+        near, far = one.probability * (1 - rest), one.probability * rest
+        ended = [share * (1 - one.probability) for share in shares]
+        ended += [0.0] * (int(whole) + 1)
+        for place, share in enumerate(shares, int(whole)):
+            ended[place] += share * near
+            ended[place + 1] += share * far
+        shares = ended
+    return ((min(place * step, most), share) for place, share in enumerate(shares))
 
 
 def outlook_of_many(closed: Decimal, open_amount: Decimal, moments: Moments) -> Outlook:

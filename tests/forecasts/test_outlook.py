@@ -111,6 +111,15 @@ def test_more_deals_come_within_a_hundredth_of_drawing_them(count, seed):
         assert float(told) == pytest.approx(seen, abs=worth / 100)
 
 
+@pytest.mark.parametrize("count", [3, 40])
+def test_what_is_worth_nothing_brings_nothing_and_what_is_certain_all_of_it(count):
+    nothing = outlook_of_few(Decimal(7), [Chance(ZERO, 0.5)] * count)
+    assert nothing == Outlook(Decimal(7), Decimal(7), Decimal(7))
+    deals = [Chance(Decimal("33.33"), 1.0), Chance(Decimal("99.99"), 0.0)] * count
+    worth = Decimal("33.33") * count
+    assert outlook_of_few(Decimal(7), deals) == Outlook(7 + worth, 7 + worth, 7 + worth)
+
+
 @pytest.mark.parametrize("count", [FEW_DEALS + 1, 200, 1000])
 def test_many_deals_come_within_a_hundredth_too(count):
     deals = skewed(count, 3)
