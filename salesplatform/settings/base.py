@@ -234,7 +234,11 @@ AMQP_QUEUES: dict[str, list[str]] = env.json(
     default={
         "billing": ["partners.billing.#", "sales.contracts.#"],
         "operations": ["partners.operations.#"],
-        "finance": ["sales.forecasts.forecast.updated", "sales.commissions.#"],
+        "finance": [
+            "partners.finance.#",
+            "sales.forecasts.forecast.updated",
+            "sales.commissions.#",
+        ],
     },
 )
 # Hosts that webhooks and questions to partners may go to by http and inside the network.
