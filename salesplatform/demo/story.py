@@ -21,8 +21,9 @@ from apps.core.actors import Actor, become
 from apps.core.errors import Refusal
 from apps.core.imports.requests import request_import
 from apps.core.jobs import run_job
-from apps.core.periods import PeriodKind, organisation_today, period_containing
+from apps.core.periods import Period, PeriodKind, organisation_today, period_containing
 from apps.forecasts.services.computation import compute_forecasts
+from apps.forecasts.services.finance import issue_report
 from apps.leads.models import Lead, LeadImport
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.lifecycle import move_lead
@@ -97,15 +98,23 @@ def tell_story(*, actor: Actor, say: Say) -> None:
     computed = compute_forecasts(actor=actor)
     say(f"Computed {computed} forecasts in {time.perf_counter() - started:.1f} s.")
 
+    for kind in (PeriodKind.MONTH, PeriodKind.QUARTER):
+        issue_report(period=_current(kind).key, actor=actor)
+    say("Told finance of this month and quarter.")
+
+
+def _current(kind: PeriodKind) -> Period:
+    """The month or quarter that goes on."""
+    return period_containing(
+        organisation_today(), kind, start_month=settings.FISCAL_YEAR_START_MONTH
+    )
+
 
 def _set_quotas(people: People, actor: Actor) -> None:
     """What the manager is to bring in this quarter, shared out with a cushion."""
-    quarter = period_containing(
-        organisation_today(), PeriodKind.QUARTER, start_month=settings.FISCAL_YEAR_START_MONTH
-    )
     quota = set_quota(
         user_id=people.manager.pk,
-        period=quarter.key,
+        period=_current(PeriodKind.QUARTER).key,
         quota_type=QuotaType.REVENUE,
         quota_amount=Decimal(1_600_000),
         actor=actor,

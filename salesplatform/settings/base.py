@@ -171,6 +171,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.forecasts.tasks.compute_nightly_forecasts",
         "schedule": crontab(hour=6, minute=0),
     },
+    "finance reports": {
+        "task": "apps.forecasts.tasks.issue_finance_reports",
+        "schedule": crontab(hour="7-23", minute="*/10"),
+    },
     "learn scores": {
         "task": "apps.intelligence.tasks.learn_scores",
         "schedule": crontab(day_of_week="sun", hour=4, minute=0),

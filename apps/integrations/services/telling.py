@@ -22,13 +22,10 @@ from apps.accounts.models import Contact
 from apps.core.accesses import Reading, note_access
 from apps.core.actors import system_actor
 from apps.core.journal import Recorded
+from apps.forecasts.events import ReportIssued
+from apps.forecasts.models import FinanceReport
 from apps.integrations.rules.messages import Message, Telling, message_to
-from apps.integrations.services.finance import (
-    ELIGIBLE,
-    REVERSED,
-    credited,
-    people_credited,
-)
+from apps.integrations.services import finance
 from apps.opportunities.events import OpportunityWon, ScheduledPayment
 from apps.quotas.events import CreditGiven, CreditReversed
 from apps.users.models import User
@@ -109,18 +106,19 @@ class OnboardingTrigger:
 
 CLOSED_WON = Telling("opportunity.closed_won", "partners.billing", DealClosedWon)
 ONBOARDING = Telling("onboarding.trigger", "partners.operations", OnboardingTrigger)
-TELLINGS = (CLOSED_WON, ONBOARDING, ELIGIBLE, REVERSED)
+TELLINGS = (CLOSED_WON, ONBOARDING, *finance.TELLINGS)
 
 
 def told_of(happened: Sequence[Recorded]) -> list[Message]:
     """What partners are told of recorded events, in their order."""
     won = [one.event for one in happened if isinstance(one.event, OpportunityWon)]
     credit = [one.event for one in happened if isinstance(one.event, CreditGiven | CreditReversed)]
-    if not won and not credit:
-        return []
+    reports = [one.event.report_id for one in happened if isinstance(one.event, ReportIssued)]
+    sellers = {one.owner_id for one in won}.union(*map(finance.people_credited, credit))
     known = _Known(
-        User.objects.in_bulk({one.owner_id for one in won}.union(*map(people_credited, credit))),
+        User.objects.in_bulk(sellers),
         _contacts_of({one.account_id for one in won}),
+        FinanceReport.objects.in_bulk(reports),
     )
     return [
         message_to(telling, one, payload)
@@ -132,10 +130,11 @@ def told_of(happened: Sequence[Recorded]) -> list[Message]:
 
 @dataclass(frozen=True)
 class _Known:
-    """Who is named in messages."""
+    """What messages are made of, besides their events."""
 
     people: Mapping[UUID, User]
     contacts: Mapping[UUID, Sequence[Contact]]
+    reports: Mapping[UUID, FinanceReport]
 
 
 def _told_of(event: object, known: _Known) -> Iterator[tuple[Telling, object]]:
@@ -144,9 +143,11 @@ def _told_of(event: object, known: _Known) -> Iterator[tuple[Telling, object]]:
             yield CLOSED_WON, _closed_won(event, known.people[event.owner_id])
             yield ONBOARDING, _onboarding(event, known.contacts[event.account_id])
         case CreditGiven():
-            yield ELIGIBLE, credited(event, known.people)
+            yield finance.ELIGIBLE, finance.credited(event, known.people)
         case CreditReversed():
-            yield REVERSED, credited(event, known.people)
+            yield finance.REVERSED, finance.credited(event, known.people)
+        case ReportIssued():
+            yield from finance.reported(known.reports[event.report_id])
 
 
 def _closed_won(won: OpportunityWon, owner: User) -> DealClosedWon:
