@@ -31,6 +31,7 @@ ACTIVITIES = Listing(
     fields=(
         Field("id"),
         Field("type"),
+        Field("direction"),
         Field("subject"),
         Field("outcome"),
         Field("is_completed", expression="t.completed_at IS NOT NULL", kind=Kind.FLAG),
@@ -55,6 +56,7 @@ ACTIVITIES = Listing(
     ),
     filters=(
         one_of("type", Activity.Type),
+        one_of("direction", Activity.Direction),
         is_true("is_completed", "t.completed_at IS NOT NULL"),
         refers_to("user_id"),
         refers_to("owner_id"),

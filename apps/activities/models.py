@@ -46,7 +46,14 @@ class Activity(Confidential, Binnable):
         DEMO = "demo"
         TASK = "task"
 
+    class Direction(models.TextChoices):
+        INBOUND = "inbound"
+        OUTBOUND = "outbound"
+
     type = models.CharField(max_length=10, choices=Type)
+    direction = models.CharField(
+        max_length=10, blank=True, choices=Direction, help_text="Of e-mails and calls."
+    )
     subject = EncryptedText(max_length=255)
     description = EncryptedText(max_length=10_000, blank=True)
     outcome = EncryptedText(max_length=255, blank=True)
@@ -193,6 +200,10 @@ class Activity(Confidential, Binnable):
             models.CheckConstraint(
                 condition=Q(type__in=("email", "call", "meeting", "demo", "task")),
                 name="activity_type_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(direction__in=("", "inbound", "outbound")),
+                name="activity_direction_known",
             ),
             models.CheckConstraint(
                 condition=Q(duration_minutes=None)

@@ -127,7 +127,8 @@ class ActivityGroup:
 
 @dataclass(frozen=True)
 class Answers:
-    """How soon new leads were answered: by the first activity about each that was done.
+    """How soon new leads were answered: by the first activity about each that was done, other than
+    e-mails and calls that came in.
 
     `median` and `ninety` are the minutes that half, and nine of ten, of those answered waited.
     """
@@ -178,6 +179,7 @@ LEFT JOIN LATERAL (
            (extract(epoch FROM a.completed_at - t.created_at) / 60)::int AS minutes
     FROM activities_activity a
     WHERE a.lead_id = t.id AND a.deleted_at IS NULL AND a.completed_at >= t.created_at
+      AND a.direction <> 'inbound'
     ORDER BY a.completed_at LIMIT 1
 ) AS first ON TRUE
 WHERE t.deleted_at IS NULL AND t.merged_into_id IS NULL AND {reach}

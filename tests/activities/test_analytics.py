@@ -78,6 +78,21 @@ def test_leads_are_answered_by_the_first_activity_that_was_done(api, rep, worked
     assert found["response_by_owner"] == [{"owner": owner, **answers}]
 
 
+def test_what_came_in_answers_no_lead(api, rep):
+    with time_machine.travel(NOON, tick=False) as clock:
+        lead = LeadFactory(owner=rep, created_at=NOON)
+        clock.shift(timedelta(minutes=5))
+        make_activity(by=rep, lead_id=lead.pk, direction="inbound")
+        clock.shift(timedelta(minutes=5))
+        nobody = told(api(rep), "type")["response"]
+        make_activity(by=rep, lead_id=lead.pk, direction="outbound", type="email")
+        clock.shift(timedelta(minutes=5))
+        make_activity(by=rep, lead_id=lead.pk)
+    assert (nobody["answered"], nobody["median_minutes"]) == (0, None)
+    found = told(api(rep), "type")["response"]
+    assert (found["answered"], found["median_minutes"]) == (1, 10)
+
+
 def test_only_what_is_within_reach_counts(api, rep, manager, outsider, worked):
     nothing = {"leads": 0, "answered": 0, "median_minutes": None, "nine_of_ten_minutes": None}
     found = told(api(outsider), "type")

@@ -77,7 +77,7 @@ def test_a_call_with_a_contact_is_about_their_only_open_deal(say, contact, rep):
     )
     assert (call.user, call.completed_at, call.duration_minutes) == (rep, AT, 12)
     assert (call.contact, call.opportunity, call.lead) == (contact, deal, None)
-    assert call.metadata == {"direction": "inbound"}
+    assert (call.direction, call.metadata) == ("inbound", {})
 
 
 def test_with_two_open_deals_it_is_about_the_contact_alone(say, contact):

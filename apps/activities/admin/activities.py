@@ -74,6 +74,14 @@ class TypeFilter(ChoiceOf):
         return [(value, str(label)) for value, label in Activity.Type.choices]
 
 
+class DirectionFilter(ChoiceOf):
+    """Narrows activities to what came in, or went out."""
+
+    title = "direction"
+    parameter_name = "direction"
+    choices_offered = tuple(Activity.Direction.choices)
+
+
 @admin.register(Activity)
 class ActivityAdmin(ActorAdmin):
     """What was done and is to be done."""
@@ -94,7 +102,7 @@ class ActivityAdmin(ActorAdmin):
         "contact__data_key",
     )
     list_defer = ("description", "metadata")
-    list_filter = (TypeFilter, ("user", AutocompleteSelectFilter), BinFilter)
+    list_filter = (TypeFilter, DirectionFilter, ("user", AutocompleteSelectFilter), BinFilter)
     sortable_by = ()
     autocomplete_fields = ("user", "lead", "opportunity", "account", "contact")
     fieldsets = (
@@ -102,7 +110,8 @@ class ActivityAdmin(ActorAdmin):
             None,
             {
                 "fields": (
-                    ("type", "user"),
+                    ("type", "direction"),
+                    "user",
                     "subject",
                     "description",
                     ("outcome", "duration_minutes"),
@@ -168,8 +177,9 @@ class ActivityAdmin(ActorAdmin):
 
     @display(description="Activity")
     def what(self, row: Activity) -> Any:
-        """Subject and type."""
-        return show.two_lines(row.subject, row.get_type_display())
+        """Subject, type and direction."""
+        kind = f"{row.get_type_display()}, {row.direction}" if row.direction else None
+        return show.two_lines(row.subject, kind or row.get_type_display())
 
     @display(description="About")
     def about(self, row: Activity) -> Any:

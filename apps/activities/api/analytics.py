@@ -41,7 +41,8 @@ class ActivityGroupAnswer(TallyAnswer):
 
 
 class AnswersAnswer(serializers.Serializer):
-    """How soon leads that came in these days had a first activity done about them, in minutes."""
+    """How soon leads that came in these days had a first activity done about them, in minutes; what
+    came in from them does not count."""
 
     leads = serializers.IntegerField()
     answered = serializers.IntegerField()

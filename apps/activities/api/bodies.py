@@ -15,6 +15,12 @@ class ActivityFacts(Body):
     """What can be said of an activity; what is left out keeps its value or stays empty."""
 
     type = serializers.ChoiceField(Activity.Type.choices, required=False)
+    direction = serializers.ChoiceField(
+        Activity.Direction.choices,
+        required=False,
+        allow_blank=True,
+        help_text="Of e-mails and calls: who began it. What came in answers no lead.",
+    )
     subject = Text(max_length=255, required=False)
     description = Text(max_length=10_000, required=False, allow_blank=True)
     outcome = Text(max_length=255, required=False, allow_blank=True)

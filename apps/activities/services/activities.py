@@ -29,6 +29,7 @@ Facts = Mapping[str, Any]
 _ABOUT = ("lead_id", "opportunity_id", "account_id", "contact_id")
 FACTS = (
     "type",
+    "direction",
     "subject",
     "description",
     "outcome",
@@ -232,6 +233,8 @@ def _put(activity: Activity, facts: Facts, actor: Actor) -> tuple[str, ...]:
         setattr(activity, name, facts[name])
     if activity.type not in Activity.Type.values:
         raise InvalidInput.field("type", f"Give one of {', '.join(Activity.Type.values)}.")
+    if activity.direction not in ("", *Activity.Direction.values):
+        raise InvalidInput.field("direction", "Give inbound or outbound, or nothing.")
     if not activity.subject:
         raise InvalidInput.field("subject", "Say in a few words what it is about.")
     if "user_id" in facts:

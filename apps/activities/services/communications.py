@@ -77,7 +77,7 @@ def log_communication(
         duration_minutes=duration_minutes,
         completed_at=occurred_at,
         user_id=person.pk,
-        metadata={"direction": direction},
+        direction=direction,
         told_by=(system, external_id),
         actor=actor,
         **about,
