@@ -31,6 +31,7 @@ from apps.opportunities.services.conversion import convert_lead
 from apps.opportunities.services.stages import move_opportunity
 from apps.quotas.rules import QuotaShare, QuotaType
 from apps.quotas.services.allocation import allocate_quota
+from apps.quotas.services.credits import credit_unheard
 from apps.quotas.services.quotas import set_quota
 from salesplatform.demo.activities import log_work
 from salesplatform.demo.company import People, draw_map, fill_catalog, hire_people
@@ -98,6 +99,7 @@ def tell_story(*, actor: Actor, say: Say) -> None:
     computed = compute_forecasts(actor=actor)
     say(f"Computed {computed} forecasts in {time.perf_counter() - started:.1f} s.")
 
+    credit_unheard(actor=actor)
     for kind in (PeriodKind.MONTH, PeriodKind.QUARTER):
         issue_report(period=_current(kind).key, actor=actor)
     say("Told finance of this month and quarter.")

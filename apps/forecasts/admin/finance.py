@@ -157,8 +157,11 @@ class FinanceReportAdmin(ActorAdmin):
     def by_territory(self, row: FinanceReport) -> Any:
         """What was sold in each territory itself, and in all."""
         found = self._figures(row).revenue
-        places = [(one.name, one.deals, show.whole_money(one.amount)) for one in found.by_territory]
-        everything = ("All", found.deals, show.whole_money(found.amount))
+        places = [
+            (one.name, _count(one.deals), show.whole_money(one.amount))
+            for one in found.by_territory
+        ]
+        everything = ("All", _count(found.deals), show.whole_money(found.amount))
         return _table(("Territory", "Deals", row.currency), [*places, everything])
 
     @display(description="As it stood")
@@ -191,11 +194,10 @@ class FinanceReportAdmin(ActorAdmin):
         found = self._figures(row)
         assert isinstance(found, QuarterlyFigures)
         return _table(
-            ("Quarter", "Stage", "", "Deals", "Amount", "By probability"),
+            ("Stage", "", "Deals", "Amount", "By probability"),
             (
                 (
-                    quarter.period,
-                    show.words(one.stage),
+                    f"{quarter.period}, {show.words(one.stage).lower()}",
                     one.currency,
                     one.count,
                     show.whole_money(one.total_amount),
@@ -228,6 +230,11 @@ class FinanceReportAdmin(ActorAdmin):
         )
 
 
+def _count(deals: Decimal) -> str:
+    """How many deals, of which shares are parts."""
+    return f"{deals.normalize():f}"
+
+
 def _forecast(period: PeriodForecast, one: Any) -> tuple[Any, ...]:
     amounts = (
         one.closed_amount,
@@ -252,7 +259,7 @@ def _territory(place: TerritoryFigures) -> Iterable[tuple[Any, ...]]:
     name = format_html('<span style="padding-left: {}px">{}</span>', 16 * place.depth, place.name)
     sold: tuple[Any, ...] = (
         name,
-        place.deals,
+        _count(place.deals),
         show.whole_money(place.revenue_amount),
         show.whole_money(place.quota_amount),
         show.NOTHING if attained is None else f"{attained} %",
