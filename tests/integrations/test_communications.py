@@ -96,6 +96,15 @@ def test_a_call_with_an_open_lead_is_found_by_the_number(say, rep):
     assert lead.last_activity_at == AT
 
 
+def test_a_call_with_a_contact_is_found_by_the_number(say, rep, contact):
+    LeadFactory(owner=rep, phone="+15550100", phone_key=phone_key("+15550100"))
+    caller = ContactFactory(account=contact.account, phone="+1-555-0100")
+    assert say(others=["+1 555 0100"]).status == "handled"
+    assert Activity.objects.get().contact == caller
+    say(communication_id="call-2", others=["+1 555 0100", ADDRESS])
+    assert Activity.objects.get(external_id="call-2").contact == contact
+
+
 def test_of_strangers_nothing_is_kept(say, contact, telephony, system, deliver_events):
     assert say(others=["stranger@elsewhere.example"]).status == "handled"
     bind_client(user_id=telephony.client_id, all_territories=False, actor=system)
