@@ -20,6 +20,7 @@ from apps.core.admin.base import ActorAdmin
 from apps.core.admin.lists import ChoiceOf
 from apps.core.admin.operations import Operation
 from apps.core.admin.service_forms import ServiceForm
+from apps.forecasts.admin.roll_up import times
 from apps.forecasts.models import FinanceReport
 from apps.forecasts.permissions import ISSUE_REPORT, READ_REPORT
 from apps.forecasts.selectors.finance import (
@@ -246,11 +247,7 @@ def _forecast(period: PeriodForecast, one: Any) -> tuple[Any, ...]:
         one.quota_amount,
         one.gap_amount,
     )
-    return period.period, one.currency, *map(show.whole_money, amounts), _times(one.coverage)
-
-
-def _times(coverage: Decimal | None) -> str:
-    return show.NOTHING if coverage is None else f"{coverage:.1f} ×"
+    return period.period, one.currency, *map(show.whole_money, amounts), times(one.coverage)
 
 
 def _territory(place: TerritoryFigures) -> Iterable[tuple[Any, ...]]:
