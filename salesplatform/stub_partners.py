@@ -1,11 +1,12 @@
 """Partners that are not there: a server on loopback that plays marketing, customer experience,
-support and billing, for the demo and the tests.
+support, billing, operations and finance, for the demo and the tests.
 
-It answers what partners are asked, says as signed webhooks what it is told to say, and fails as it
-is told to fail:
+It answers what partners are asked, says as signed webhooks what it is told to say, shows what it
+was told on the bus, and fails as it is told to fail:
 
     GET  /<partner>/accounts/<id>/health …       the same for the same id, unless something was put
     PUT  /<partner>/accounts/<id>/health         what is answered there from here on
+    GET  /finance/told                           the newest messages of its queue
     POST /faults   {"partner": "cx", "fault": "slow"}          none, slow, error, garbage or dead
     POST /say      {"partner": "cx", "type": "health.updated", "payload": {…}}
 """
@@ -14,7 +15,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,8 +26,13 @@ from typing import Any, Self
 from uuid import uuid4
 
 import httpx2
+from amqp.exceptions import AMQPError
+from kombu import Connection, Consumer, Queue
+from kombu.exceptions import KombuError
 from standardwebhooks import Webhook
 
+KEPT = 200
+LOOK_UP_SECONDS = 0.2
 FAULTS = ("none", "slow", "error", "garbage", "dead")
 Answer = dict[str, Any]
 Made = Callable[[str, random.Random, datetime], Answer]
@@ -104,6 +112,7 @@ class StubPartners:
         says_to: the base URL to which they send webhooks, below `/api/v1/inbound/`.
         secrets: what each signs them with.
         slow_seconds: how long a slow one takes.
+        told: what came by the queue of each, the newest at the end.
     """
 
     port: int = 0
@@ -114,6 +123,7 @@ class StubPartners:
     faults: dict[str, str] = field(default_factory=dict)
     put: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    told: dict[str, deque[Any]] = field(default_factory=dict)
     released: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
@@ -132,12 +142,40 @@ class StubPartners:
         self._server.server_close()
         self._thread.join()
 
+    def listen(self, url: str, queues: Sequence[Queue]) -> None:
+        """Take what a broker has for partners from the queues that bear their names."""
+        self.told = {one.name: deque(maxlen=KEPT) for one in queues}
+        Thread(target=self._hear, args=(url, queues), daemon=True).start()
+
+    def _hear(self, url: str, queues: Sequence[Queue]) -> None:
+        while not self.released.is_set():
+            try:
+                with Connection(url) as connection, ExitStack() as consumers:
+                    for one in queues:
+                        consumer = Consumer(connection.channel(), [one], on_message=self._keep(one))
+                        consumers.enter_context(consumer)
+                    while not self.released.is_set():
+                        with suppress(TimeoutError):
+                            connection.drain_events(timeout=LOOK_UP_SECONDS)
+            except (OSError, AMQPError, KombuError):
+                self.released.wait(1)
+
+    def _keep(self, queue: Queue) -> Callable[[Any], None]:
+        def keep(message: Any) -> None:
+            self.told[queue.name].append(json.loads(message.body))
+            message.ack()
+
+        return keep
+
     def url_of(self, partner: str) -> str:
         """The base URL of a partner."""
         return f"http://127.0.0.1:{self._server.server_port}/{partner}"
 
     def answer(self, path: str) -> Answer | None:
         """What stands at a path such as `/cx/accounts/C-1/health`; None where nothing does."""
+        _, name, rest = (*path.split("/", 2), "", "")[:3]
+        if rest == "told" and name in self.told:
+            return {"data": list(self.told[name])}
         if path in self.put:
             found: Answer | None = self.put[path]
             return found

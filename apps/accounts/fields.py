@@ -13,6 +13,7 @@ from apps.core.rows.filters import (
     at_most,
     equals,
     has_email,
+    has_phone,
     one_of,
     refers_to,
     search,
@@ -94,7 +95,7 @@ CONTACTS = Listing(
         Field("created_at"),
         Field("updated_at"),
     ),
-    filters=(refers_to("account_id"), one_of("type", Contact.Type), has_email()),
+    filters=(refers_to("account_id"), one_of("type", Contact.Type), has_email(), has_phone()),
     orderings=(
         Ordering("created_at", 't."created_at"', Kind.MOMENT),
         Ordering("name", 't."name"', Kind.TEXT),

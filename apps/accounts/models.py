@@ -142,9 +142,10 @@ class Account(Binnable):
 
 
 @personal("contacts")
-@audited("contacts", leave_out=("data_key_id", "email_key"))
+@audited("contacts", leave_out=("data_key_id", "email_key", "phone_key"))
 class Contact(Confidential, Binnable):
-    """A person to talk to at an account. `email_key` is the blind index of the address."""
+    """A person to talk to at an account. `email_key` and `phone_key` are the blind indexes of the
+    address and the number."""
 
     class Type(models.TextChoices):
         PRIMARY = "primary"
@@ -160,6 +161,7 @@ class Contact(Confidential, Binnable):
     email = EncryptedText(max_length=254, blank=True)
     email_key = models.CharField(max_length=20, blank=True, editable=False)
     phone = EncryptedText(max_length=50, blank=True)
+    phone_key = models.CharField(max_length=20, blank=True, editable=False)
     title = models.CharField(max_length=255, blank=True)
     consent = models.BooleanField(
         null=True, blank=True, help_text="To marketing; empty until the person was asked."
@@ -171,6 +173,7 @@ class Contact(Confidential, Binnable):
         indexes = [
             models.Index(fields=["account", "-created_at", "-id"], name="contact_by_account"),
             models.Index(fields=["email_key"], name="contact_by_email", condition=~Q(email_key="")),
+            models.Index(fields=["phone_key"], name="contact_by_phone", condition=~Q(phone_key="")),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -8,5 +8,9 @@ from apps.core.personal_data import Holding, holds
 ERASED = "Erased person"
 
 CONTACT_PEOPLE = holds(
-    Holding("contacts", Contact, emptied={"name": ERASED, "title": "", "consent": None})
+    Holding(
+        "contacts",
+        Contact,
+        emptied={"name": ERASED, "title": "", "consent": None, "phone_key": ""},
+    )
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.activities.models import Activity
 from apps.activities.permissions import READ_ACTIVITY
+from apps.activities.rules import OutcomeKind
 from apps.core.rows.fields import Field, Kind
 from apps.core.rows.filters import at_least, at_most, is_true, one_of, refers_to
 from apps.core.rows.listing import Listing, Ordering
@@ -31,8 +32,10 @@ ACTIVITIES = Listing(
     fields=(
         Field("id"),
         Field("type"),
+        Field("direction"),
         Field("subject"),
         Field("outcome"),
+        Field("outcome_kind"),
         Field("is_completed", expression="t.completed_at IS NOT NULL", kind=Kind.FLAG),
         Field("timeline_at", expression='t."timeline_at"', kind=Kind.MOMENT),
         Field("scheduled_at"),
@@ -55,6 +58,8 @@ ACTIVITIES = Listing(
     ),
     filters=(
         one_of("type", Activity.Type),
+        one_of("direction", Activity.Direction),
+        one_of("outcome_kind", OutcomeKind),
         is_true("is_completed", "t.completed_at IS NOT NULL"),
         refers_to("user_id"),
         refers_to("owner_id"),

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Account, Contact
 from apps.activities.querysets import ActivityQuerySet
-from apps.activities.rules import LONGEST_MINUTES
+from apps.activities.rules import LONGEST_MINUTES, OutcomeKind
 from apps.core.accesses import personal
 from apps.core.encryption.columns import EncryptedJSON, EncryptedText
 from apps.core.history import audited
@@ -25,7 +25,14 @@ from apps.users.models import User
 _SHOWN = Q(deleted_at=None, subject_in_bin=False)
 _ASKED_FOR = ("type", "user", "completed_at")
 # They follow what the activity is about, or from other columns.
-WORKED_OUT = ("data_key_id", "owner_id", "territory_id", "subject_in_bin", "timeline_at")
+WORKED_OUT = (
+    "data_key_id",
+    "owner_id",
+    "territory_id",
+    "subject_in_bin",
+    "timeline_at",
+    "outcome_kind",
+)
 
 
 @personal("activities")
@@ -36,7 +43,8 @@ class Activity(Confidential, Binnable):
     `user` does it. `owner`, `territory` and `subject_in_bin` repeat those of what it is about: the
     deal's, else the lead's, else the account's, which the database keeps equal. Its words open with
     the key of the person it is about, if there is one. `timeline_at` is where it stands in lists;
-    `external_id` is what another system that told of it calls it.
+    `external_id` is what another system that told of it calls it. `outcome_kind` is what its
+    outcome counts as.
     """
 
     class Type(models.TextChoices):
@@ -46,10 +54,18 @@ class Activity(Confidential, Binnable):
         DEMO = "demo"
         TASK = "task"
 
+    class Direction(models.TextChoices):
+        INBOUND = "inbound"
+        OUTBOUND = "outbound"
+
     type = models.CharField(max_length=10, choices=Type)
+    direction = models.CharField(
+        max_length=10, blank=True, choices=Direction, help_text="Of e-mails and calls."
+    )
     subject = EncryptedText(max_length=255)
     description = EncryptedText(max_length=10_000, blank=True)
     outcome = EncryptedText(max_length=255, blank=True)
+    outcome_kind = models.CharField(max_length=20, blank=True, choices=OutcomeKind, editable=False)
     duration_minutes = models.IntegerField("minutes", null=True, blank=True)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -193,6 +209,14 @@ class Activity(Confidential, Binnable):
             models.CheckConstraint(
                 condition=Q(type__in=("email", "call", "meeting", "demo", "task")),
                 name="activity_type_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome_kind__in=("", *OutcomeKind.values)),
+                name="activity_outcome_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(direction__in=("", "inbound", "outbound")),
+                name="activity_direction_known",
             ),
             models.CheckConstraint(
                 condition=Q(duration_minutes=None)

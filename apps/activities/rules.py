@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+
+from django.db.models import TextChoices
 
 # Clocks of those who tell us are not ours.
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
@@ -30,3 +33,35 @@ def done_at(
 def lies_ahead(moment: datetime, now: datetime) -> bool:
     """Whether nothing can have been done then yet."""
     return moment > now + CLOCKS_DIFFER_BY
+
+
+class OutcomeKind(TextChoices):
+    """What came of an activity, as far as it is counted: what was said in other words is other."""
+
+    CONNECTED = "connected"
+    LEFT_VOICEMAIL = "left_voicemail"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    WRONG_NUMBER = "wrong_number"
+    REPLIED = "replied"
+    BOUNCED = "bounced"
+    HELD = "held"
+    RESCHEDULED = "rescheduled"
+    NO_SHOW = "no_show"
+    CANCELLED = "cancelled"
+    INTERESTED = "interested"
+    NOT_INTERESTED = "not_interested"
+    OTHER = "other"
+
+
+_NO_LETTERS = re.compile(r"[^a-z]+")
+_SAME = {"canceled": OutcomeKind.CANCELLED, "voicemail": OutcomeKind.LEFT_VOICEMAIL}
+
+
+def outcome_kind(words: str) -> str:
+    """What an outcome counts as, however it is spelt: `No answer.` is `no_answer`. Nothing for
+    nothing."""
+    if not words.strip():
+        return ""
+    key = _NO_LETTERS.sub("_", words.lower()).strip("_")
+    return _SAME.get(key, key if key in OutcomeKind.values else OutcomeKind.OTHER)

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import TextChoices
 
 from apps.activities.permissions import READ_ACTIVITY
+from apps.activities.rules import OutcomeKind
 from apps.core.actors import Actor
 from apps.core.periods import check_days, moments_of
 from apps.core.permissions import require
@@ -108,18 +109,21 @@ class Grouping(TextChoices):
     PERSON = "person"
     STAGE = "stage"
     MONTH = "month"
+    OUTCOME = "outcome"
 
 
 @dataclass(frozen=True)
 class ActivityGroup:
     """Activities that have something in common, and what became of the deals they are about.
 
-    `key` is empty where they have nothing of the kind, such as a stage without a deal.
+    `key` is empty where they have nothing of the kind, such as a stage without a deal. `outcomes`
+    count what came of them, as far as somebody said.
     """
 
     key: str
     name: str
     tally: Tally
+    outcomes: dict[str, int]
     deals: int
     won: int
     lost: int
@@ -127,7 +131,8 @@ class ActivityGroup:
 
 @dataclass(frozen=True)
 class Answers:
-    """How soon new leads were answered: by the first activity about each that was done.
+    """How soon new leads were answered: by the first activity about each that was done, other than
+    e-mails and calls that came in.
 
     `median` and `ninety` are the minutes that half, and nine of ten, of those answered waited.
     """
@@ -151,22 +156,27 @@ _KEYS = {
         " LEFT JOIN opportunities_stage s ON s.id = stood.stage_id",
     ),
     Grouping.MONTH: ("to_char(t.timeline_at AT TIME ZONE %(zone)s, '\"M\"MM_YYYY')", "''", ""),
+    Grouping.OUTCOME: ("t.outcome_kind", "''", ""),
 }
-_GROUPS = """
-SELECT coalesce(({key})::text, ''), coalesce(min({name}), ''),
+_COUNTS = ", ".join(
+    f"count(*) FILTER (WHERE t.outcome_kind = '{one}')" for one in OutcomeKind.values
+)
+_GROUPS = f"""
+SELECT coalesce(({{key}})::text, ''), coalesce(min({{name}}), ''),
        count(*), count(t.completed_at),
        coalesce(sum(t.duration_minutes) FILTER (WHERE t.completed_at IS NOT NULL), 0)::bigint,
        count(DISTINCT t.opportunity_id),
        count(DISTINCT t.opportunity_id) FILTER (WHERE o.kind = 'won'),
-       count(DISTINCT t.opportunity_id) FILTER (WHERE o.kind = 'lost')
+       count(DISTINCT t.opportunity_id) FILTER (WHERE o.kind = 'lost'),
+       {_COUNTS}
 FROM activities_activity t
 LEFT JOIN opportunities_opportunity o ON o.id = t.opportunity_id
-{joined}
-WHERE t.deleted_at IS NULL AND NOT t.subject_in_bin AND {reach}
+{{joined}}
+WHERE t.deleted_at IS NULL AND NOT t.subject_in_bin AND {{reach}}
   AND t.timeline_at >= %(begin)s AND t.timeline_at < %(end)s
   AND (%(user)s::uuid IS NULL OR t.user_id = %(user)s::uuid)
 GROUP BY 1 ORDER BY count(*) DESC, 1
-LIMIT {most}
+LIMIT {{most}}
 """
 _ANSWERS = """
 SELECT grouping(t.owner_id), t.owner_id, count(*), count(first.at),
@@ -178,6 +188,7 @@ LEFT JOIN LATERAL (
            (extract(epoch FROM a.completed_at - t.created_at) / 60)::int AS minutes
     FROM activities_activity a
     WHERE a.lead_id = t.id AND a.deleted_at IS NULL AND a.completed_at >= t.created_at
+      AND a.direction <> 'inbound'
     ORDER BY a.completed_at LIMIT 1
 ) AS first ON TRUE
 WHERE t.deleted_at IS NULL AND t.merged_into_id IS NULL AND {reach}
@@ -204,8 +215,16 @@ def activity_groups(
     """
     rows = _analysed(_GROUPS, actor, first, last, user_id, *_KEYS[by])
     return [
-        ActivityGroup(key, name, Tally(count, completed, minutes), deals, won, lost)
-        for key, name, count, completed, minutes, deals, won, lost in rows
+        ActivityGroup(
+            key,
+            name,
+            Tally(count, completed, minutes),
+            {kind: of_kind for kind, of_kind in zip(OutcomeKind, counts, strict=True) if of_kind},
+            deals,
+            won,
+            lost,
+        )
+        for key, name, count, completed, minutes, deals, won, lost, *counts in rows
     ]
 
 

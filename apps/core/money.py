@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+import msgspec
 import pycountry
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -82,3 +84,20 @@ class CurrencyField(models.CharField):
         name, _, args, kwargs = super().deconstruct()
         kwargs.pop("validators", None)
         return name, "apps.core.money.CurrencyField", args, kwargs
+
+
+_exact = msgspec.json.Encoder(decimal_format="number")
+
+
+class ExactEncoder(json.JSONEncoder):
+    """Keeps amounts in a column of JSON as numbers, exact to the cent; takes dataclasses too."""
+
+    def encode(self, o: Any) -> str:
+        return _exact.encode(o).decode()
+
+
+class ExactDecoder(json.JSONDecoder):
+    """Reads what `ExactEncoder` kept: amounts are decimals again."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "parse_float": Decimal})

@@ -76,3 +76,18 @@ class ForecastAdjusted:
     amount: Decimal
     currency: str
     node_id: UUID
+
+
+@event("report.issued", topic=TOPIC, about="report_id")
+@dataclass(frozen=True, kw_only=True)
+class ReportIssued:
+    """A report to finance was issued, the `number`-th of its month or quarter.
+
+    Its figures stay with it, and never change.
+    """
+
+    report_id: UUID
+    kind: str
+    period: str
+    number: int
+    issued_at: datetime

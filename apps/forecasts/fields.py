@@ -13,15 +13,16 @@ from apps.core.rows.filters import (
     refers_to,
 )
 from apps.core.rows.listing import Listing, Ordering
-from apps.core.rows.scope import OwnedScope
+from apps.core.rows.scope import OpenScope, OwnedScope
 from apps.forecasts.models import (
+    FinanceReport,
     ForecastAccuracy,
     ForecastAdjustment,
     ForecastFact,
     ForecastSnapshot,
     ForecastSubmission,
 )
-from apps.forecasts.permissions import READ_FORECAST
+from apps.forecasts.permissions import READ_FORECAST, READ_REPORT
 from apps.forecasts.rules import ForecastType, Length
 from apps.forecasts.selectors.nodes import period_named
 from apps.opportunities.permissions import READ_OPPORTUNITY
@@ -289,4 +290,37 @@ ACCURACIES = Listing(
     ),
     orderings=(Ordering("ends_on", 't."ends_on"', Kind.DAY),),
     default_ordering="-ends_on",
+)
+
+# They tell of everything that is sold: whoever may read them sees all of them.
+FINANCE_REPORTS = Listing(
+    name="finance_reports",
+    model=FinanceReport,
+    read=READ_REPORT,
+    scope=OpenScope(),
+    fields=(
+        Field("id"),
+        Field("kind"),
+        Field("period"),
+        Field("starts_on"),
+        Field("ends_on"),
+        Field("number"),
+        Field("is_scheduled"),
+        Field("issued_at"),
+        Field("issued_by", source="issued_by_id", card=USER_NAMES),
+        Field("currency"),
+        Field("figures", detail=True),
+    ),
+    filters=(
+        _OF_PERIOD,
+        one_of("kind", FinanceReport.Kind),
+        is_true("is_scheduled", 't."is_scheduled"'),
+        at_least("issued_after", "issued_at", "moment"),
+        at_most("issued_before", "issued_at", "moment"),
+    ),
+    orderings=(
+        Ordering("issued_at", 't."issued_at"', Kind.MOMENT),
+        Ordering("ends_on", 't."ends_on"', Kind.DAY),
+    ),
+    default_ordering="-issued_at",
 )

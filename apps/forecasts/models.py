@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.timezone import localtime
 
 from apps.core.history import audited
 from apps.core.identifiers import new_id
 from apps.core.models import Job, Record
-from apps.core.money import ZERO, CurrencyField, MoneyField
+from apps.core.money import ZERO, CurrencyField, ExactDecoder, ExactEncoder, MoneyField
 from apps.forecasts.rules import COUNTED, HORIZONS, ForecastType, Length, Occasion, Standing
 from apps.opportunities.models import Opportunity
 from apps.opportunities.rules import Category
@@ -376,3 +377,45 @@ class ForecastAccuracy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.period}, {self.days_before} days before its end"
+
+
+class FinanceReport(models.Model):
+    """What finance was told of a month or quarter, as it stood when the report was issued.
+
+    One is issued by the clock once the period is over; whoever asks for another gets the next
+    `number`. Reports are never altered. `figures` are those of `selectors.finance`.
+    """
+
+    class Kind(models.TextChoices):
+        MONTHLY = "monthly", "Revenue forecast"
+        QUARTERLY = "quarterly", "Pipeline and territories"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    period = models.CharField(max_length=10)
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    number = models.PositiveSmallIntegerField()
+    is_scheduled = models.BooleanField()
+    issued_at = models.DateTimeField(default=timezone.now)
+    issued_by_id = models.UUIDField()
+    currency = CurrencyField()
+    figures = models.JSONField(encoder=ExactEncoder, decoder=ExactDecoder)
+
+    class Meta:
+        indexes = [models.Index(fields=["-issued_at", "-id"], name="finance_report_newest")]
+        constraints = [
+            models.UniqueConstraint("starts_on", "ends_on", "number", name="finance_report_number"),
+            models.UniqueConstraint(
+                "starts_on",
+                "ends_on",
+                name="finance_report_scheduled_once",
+                condition=Q(is_scheduled=True),
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_on__gte=F("starts_on")), name="finance_report_direction"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.period}, no. {self.number}"

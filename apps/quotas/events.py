@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -53,3 +54,45 @@ class QuotaAttained:
     amount: Decimal
     attainment_amount: Decimal
     currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditShare:
+    """What one person or territory is credited; below zero where that is taken back."""
+
+    user_id: UUID | None
+    territory_id: UUID | None
+    kind: str
+    amount: Decimal
+    converted_amount: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfDeal:
+    """Entries that a deal got in the ledger at once: their amounts add up to those of the deal.
+
+    `amount` is what of it is sold by somebody: overlays and the territory's credit lie beside it.
+    `converted_amount` is in `converted_currency`, the organisation's.
+    """
+
+    opportunity_id: UUID
+    version: int
+    closed_on: date
+    amount: Decimal
+    currency: str
+    converted_amount: Decimal
+    converted_currency: str
+    shares: tuple[CreditShare, ...]
+
+
+@event("credit.given", topic=TOPIC, about="opportunity_id")
+@dataclass(frozen=True, kw_only=True)
+class CreditGiven(_OfDeal):
+    """A won deal was credited to people and a territory."""
+
+
+@event("credit.reversed", topic=TOPIC, about="opportunity_id")
+@dataclass(frozen=True, kw_only=True)
+class CreditReversed(_OfDeal):
+    """What people and a territory were credited of a deal was taken back: it was reopened, handed
+    over or shared anew. Every amount is below zero."""

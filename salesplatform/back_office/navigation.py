@@ -34,6 +34,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("forecasts.ForecastAccuracy:accuracy", "Accuracy", "target"),
             ("forecasts.ForecastSubmission", "Submissions", "campaign"),
             ("forecasts.ForecastAdjustment", "Adjustments", "tune"),
+            ("forecasts.FinanceReport", "Reports to finance", "request_quote"),
             ("opportunities.Opportunity:win_loss", "Win/loss", "balance"),
             ("quotas.Quota", "Quotas", "flag"),
             ("quotas.Quota:plan", "Quota plan", "grid_on"),

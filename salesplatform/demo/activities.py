@@ -14,11 +14,11 @@ from apps.core.actors import Actor
 
 # Type, subject, description, outcome and the usual minutes.
 _DONE: tuple[tuple[str, str, str, str, int], ...] = (
-    ("email", "Introduction and material", "Sent the overview and two references.", "opened", 10),
+    ("email", "Introduction and material", "Sent the overview and two references.", "replied", 10),
     ("call", "Discovery call", "Three plants, one team that decides.", "interested", 25),
-    ("meeting", "Workshop on requirements", "Agreed on the criteria and dates.", "agreed", 90),
+    ("meeting", "Workshop on requirements", "Agreed on the criteria and dates.", "held", 90),
     ("demo", "Demo for the operations team", "Asked about imports and rights.", "convinced", 45),
-    ("call", "Budget and timing", "The budget is set for this quarter.", "confirmed", 15),
+    ("call", "Budget and timing", "The budget is set for this quarter.", "connected", 15),
 )
 _PLANNED: tuple[tuple[str, str], ...] = (
     ("task", "Send the revised offer"),
@@ -38,6 +38,7 @@ def log_work(deals: Sequence[tuple[Any, Actor]], chance: random.Random) -> int:
         for (kind, subject, description, outcome, minutes), ago in zip(done, days, strict=True):
             log_activity(
                 type=kind,
+                direction="outbound" if kind in ("email", "call") else "",
                 subject=subject,
                 description=description,
                 outcome=outcome,

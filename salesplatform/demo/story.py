@@ -21,8 +21,9 @@ from apps.core.actors import Actor, become
 from apps.core.errors import Refusal
 from apps.core.imports.requests import request_import
 from apps.core.jobs import run_job
-from apps.core.periods import PeriodKind, organisation_today, period_containing
+from apps.core.periods import Period, PeriodKind, organisation_today, period_containing
 from apps.forecasts.services.computation import compute_forecasts
+from apps.forecasts.services.finance import issue_report
 from apps.leads.models import Lead, LeadImport
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.lifecycle import move_lead
@@ -30,6 +31,7 @@ from apps.opportunities.services.conversion import convert_lead
 from apps.opportunities.services.stages import move_opportunity
 from apps.quotas.rules import QuotaShare, QuotaType
 from apps.quotas.services.allocation import allocate_quota
+from apps.quotas.services.credits import credit_unheard
 from apps.quotas.services.quotas import set_quota
 from salesplatform.demo.activities import log_work
 from salesplatform.demo.company import People, draw_map, fill_catalog, hire_people
@@ -97,15 +99,24 @@ def tell_story(*, actor: Actor, say: Say) -> None:
     computed = compute_forecasts(actor=actor)
     say(f"Computed {computed} forecasts in {time.perf_counter() - started:.1f} s.")
 
+    credit_unheard(actor=actor)
+    for kind in (PeriodKind.MONTH, PeriodKind.QUARTER):
+        issue_report(period=_current(kind).key, actor=actor)
+    say("Told finance of this month and quarter.")
+
+
+def _current(kind: PeriodKind) -> Period:
+    """The month or quarter that goes on."""
+    return period_containing(
+        organisation_today(), kind, start_month=settings.FISCAL_YEAR_START_MONTH
+    )
+
 
 def _set_quotas(people: People, actor: Actor) -> None:
     """What the manager is to bring in this quarter, shared out with a cushion."""
-    quarter = period_containing(
-        organisation_today(), PeriodKind.QUARTER, start_month=settings.FISCAL_YEAR_START_MONTH
-    )
     quota = set_quota(
         user_id=people.manager.pk,
-        period=quarter.key,
+        period=_current(PeriodKind.QUARTER).key,
         quota_type=QuotaType.REVENUE,
         quota_amount=Decimal(1_600_000),
         actor=actor,

@@ -179,6 +179,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.forecasts.tasks.compute_nightly_forecasts",
         "schedule": crontab(hour=6, minute=0),
     },
+    "finance reports": {
+        "task": "apps.forecasts.tasks.issue_finance_reports",
+        "schedule": crontab(hour="7-23", minute="*/10"),
+    },
     "learn scores": {
         "task": "apps.intelligence.tasks.learn_scores",
         "schedule": crontab(day_of_week="sun", hour=4, minute=0),
@@ -242,7 +246,11 @@ AMQP_QUEUES: dict[str, list[str]] = env.json(
     default={
         "billing": ["partners.billing.#", "sales.contracts.#"],
         "operations": ["partners.operations.#"],
-        "finance": ["sales.forecasts.forecast.updated", "sales.commissions.#"],
+        "finance": [
+            "partners.finance.#",
+            "sales.forecasts.forecast.updated",
+            "sales.commissions.#",
+        ],
     },
 )
 # Hosts that webhooks and questions to partners may go to by http and inside the network.

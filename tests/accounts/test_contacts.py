@@ -12,6 +12,8 @@ from apps.accounts.services.contacts import add_contact, change_contact
 from apps.core.contact_points import email_key
 from apps.core.errors import NotAllowed, NotFound
 from apps.core.models import BusinessEvent
+from apps.privacy.selectors import Subject
+from apps.privacy.services.erasures import erase_person
 from apps.users.models import Role
 from tests.factories.accounts import AccountFactory, ContactFactory
 from tests.factories.territories import TerritoryFactory, TerritoryMemberFactory
@@ -149,3 +151,43 @@ def test_lists_contacts_in_a_fixed_number_of_queries(api, rep, django_assert_num
     assert len(client.call("GET", f"{path}?type=billing").json()["data"]) == 3
     with django_assert_num_queries(3):  # the account, its contacts, their total
         assert len(client.call("GET", path).json()["data"]) == 4
+
+
+def test_a_contact_is_found_by_the_whole_number_alone(api, rep, outsider, acting, system):
+    account = AccountFactory(owner=rep, country="GB")
+    client = api(rep)
+
+    def found(phone, by=client):
+        answer = by.call("GET", f"/accounts/{account.pk}/contacts?phone={phone}")
+        return [one["name"] for one in answer.json()["data"]] if answer.status_code == 200 else None
+
+    contact = add_contact(account_id=account.pk, actor=acting(rep), **JANE)
+    add_contact(account_id=account.pk, actor=acting(rep), name="Joe", phone="020 7183 8751")
+    assert found("%2B44 20 7183 8750") == found("+44-20-7183-8750") == ["Jane Doe"]
+    assert found("%2B44 20 7183") == []
+    assert found("nobody") is None
+    assert found("%2B442071838750", by=api(outsider)) is None
+    changed = {"account_id": account.pk, "contact_id": contact.pk, "actor": acting(rep)}
+    change_contact(**changed, phone="+1 212 555 0100")
+    assert (found("%2B442071838750"), found("%2B12125550100")) == ([], ["Jane Doe"])
+    change_contact(**changed, phone="")
+    assert (found("%2B12125550100"), Contact.objects.get(pk=contact.pk).phone_key) == ([], "")
+
+
+def test_who_was_erased_is_found_by_no_number(acting, rep, admin):
+    account = AccountFactory(owner=rep, country="GB")
+    contact = add_contact(account_id=account.pk, actor=acting(rep), **JANE)
+    assert Contact.objects.get().phone_key != ""
+    subject = Subject(kind="contacts", row_id=contact.pk)
+    erase_person(subject=subject, reason="asked", actor=acting(admin))
+    assert (Contact.objects.get().phone_key, Contact.objects.get().phone) == ("", "")
+
+
+def test_a_number_typed_into_the_search_finds_the_contact(client, admin, acting):
+    account = AccountFactory(country="GB")
+    add_contact(account_id=account.pk, actor=acting(admin), **JANE)
+    add_contact(account_id=account.pk, actor=acting(admin), name="Joe Miller")
+    client.force_login(admin)
+    page = client.get("/admin/accounts/contact/", {"q": "+44 20 7183 8750"}).content.decode()
+    assert "Jane Doe" in page
+    assert "Joe Miller" not in page

@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.activities.models import Activity
 from apps.activities.services.activities import log_activity
 from apps.core.encryption.columns import PersonErased
-from apps.core.errors import NotAllowed, NotFound
+from apps.core.errors import InvalidInput, NotAllowed, NotFound
 from apps.core.models import BusinessEvent, Change
 from apps.leads.models import Lead
 from apps.leads.services.lifecycle import delete_lead
@@ -257,3 +257,25 @@ def test_postgres_wants_something_it_is_about(rep):
                 **{column: None if column == "lead_id" else "dance"}
             )
     assert timezone.now() - activity.created_at < timedelta(minutes=5)
+
+
+def test_the_direction_is_told_narrowed_to_and_changed(api, rep):
+    lead = LeadFactory(owner=rep)
+    client, told = api(rep), {**CALL, "lead_id": str(lead.pk)}
+    made = client.call("POST", "/activities", {**told, "direction": "inbound"}).json()["id"]
+    client.call("POST", "/activities", told)
+    [listed] = client.call("GET", "/activities?direction=inbound").json()["data"]
+    assert (listed["id"], listed["direction"]) == (made, "inbound")
+    assert client.call("GET", f"/activities/{made}").json()["metadata"] == CALL["metadata"]
+    client.call("PATCH", f"/activities/{made}", {"direction": ""})
+    assert set(Activity.objects.values_list("direction", flat=True)) == {""}
+
+
+def test_refuses_a_direction_that_there_is_not(api, rep, acting):
+    lead = LeadFactory(owner=rep)
+    told = {**CALL, "lead_id": str(lead.pk), "direction": "sideways"}
+    answer = api(rep).call("POST", "/activities", told)
+    assert answer.json()["error"]["details"]["fields"].keys() == {"direction"}
+    with pytest.raises(InvalidInput):
+        make_activity(by=rep, lead_id=lead.pk, direction="sideways")
+    assert not Activity.objects.exists()

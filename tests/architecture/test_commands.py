@@ -131,6 +131,8 @@ NOT_OFFERED = {
     ("credit_unheard", OFFICE): _BY_MACHINE,
     ("recompute_affected", REST): _BY_MACHINE,
     ("recompute_affected", OFFICE): _BY_MACHINE,
+    ("issue_due_reports", REST): _BY_MACHINE,
+    ("issue_due_reports", OFFICE): _BY_MACHINE,
     ("request_nightly_forecast", REST): _BY_MACHINE,
     ("request_nightly_forecast", OFFICE): _BY_MACHINE,
     ("request_rotation", REST): "Whoever runs the system decides it on the machine.",

@@ -62,6 +62,7 @@ NOT_AUDITED = {
     "CommissionEntry": "is written once and never altered",
     "CreditedDeal": "is how far events were heard",
     "NightlyRun": "is computed",
+    "FinanceReport": "is written once and never altered",
     "ForecastSnapshot": "is computed",
     "ForecastLine": "is computed",
     "ForecastFact": "is computed",

@@ -6,7 +6,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from apps.accounts.models import Account, Contact
-from apps.core.contact_points import email_key
+from apps.core.contact_points import email_key, phone_key
 from apps.territories.rules import folded
 from tests.factories.users import UserFactory
 
@@ -33,3 +33,4 @@ class ContactFactory(DjangoModelFactory):
     name = factory.Sequence(lambda number: f"Contact {number}")
     email = factory.Sequence(lambda number: f"contact{number}@example.com")
     email_key = factory.LazyAttribute(lambda contact: email_key(contact.email))
+    phone_key = factory.LazyAttribute(lambda contact: phone_key(getattr(contact, "phone", "")))

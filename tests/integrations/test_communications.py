@@ -77,7 +77,7 @@ def test_a_call_with_a_contact_is_about_their_only_open_deal(say, contact, rep):
     )
     assert (call.user, call.completed_at, call.duration_minutes) == (rep, AT, 12)
     assert (call.contact, call.opportunity, call.lead) == (contact, deal, None)
-    assert call.metadata == {"direction": "inbound"}
+    assert (call.direction, call.metadata) == ("inbound", {})
 
 
 def test_with_two_open_deals_it_is_about_the_contact_alone(say, contact):
@@ -94,6 +94,15 @@ def test_a_call_with_an_open_lead_is_found_by_the_number(say, rep):
     assert (call.lead, call.subject) == (lead, "Call")
     lead.refresh_from_db()
     assert lead.last_activity_at == AT
+
+
+def test_a_call_with_a_contact_is_found_by_the_number(say, rep, contact):
+    LeadFactory(owner=rep, phone="+15550100", phone_key=phone_key("+15550100"))
+    caller = ContactFactory(account=contact.account, phone="+1-555-0100")
+    assert say(others=["+1 555 0100"]).status == "handled"
+    assert Activity.objects.get().contact == caller
+    say(communication_id="call-2", others=["+1 555 0100", ADDRESS])
+    assert Activity.objects.get(external_id="call-2").contact == contact
 
 
 def test_of_strangers_nothing_is_kept(say, contact, telephony, system, deliver_events):

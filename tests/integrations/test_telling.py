@@ -13,15 +13,19 @@ from django.utils import timezone
 
 from apps.core.actors import system_actor
 from apps.core.contact_points import email_key
+from apps.core.exchange_rates import set_exchange_rate
 from apps.core.journal import deliver, publish
 from apps.core.models import BusinessEvent
 from apps.integrations.services.relay import send_again
-from apps.opportunities.services.stages import move_opportunity
+from apps.opportunities.services.deals import reassign_opportunity
+from apps.opportunities.services.splits import split_opportunity
+from apps.opportunities.services.stages import move_opportunity, reopen_opportunity
 from apps.privacy.selectors import Subject
 from apps.privacy.services.erasures import erase_person
 from tests.factories.accounts import AccountFactory, ContactFactory
 from tests.factories.catalog import ProductFactory
 from tests.factories.opportunities import make_deal
+from tests.factories.territories import TerritoryFactory
 from tests.integrations.described import deviations
 from tests.integrations.test_description import FORECAST
 
@@ -70,7 +74,12 @@ def deal(rep):
 
 def win(deal):
     move_opportunity(opportunity_id=deal.pk, stage="closed_won", actor=SELLER)
-    while deliver("relay"):
+    tell()
+
+
+def tell():
+    """Everybody hears what happened, the broker included."""
+    while deliver() + deliver("relay"):
         pass
 
 
@@ -144,11 +153,9 @@ def test_sent_again_it_bears_the_same_id_and_nobody_who_was_erased(queues, deal,
     win(deal)
     [first] = taken(queues, "operations", "onboarding.trigger")
     erase_person(subject=Subject(email="john.doe@acme.com"), reason="asked", actor=acting(admin))
-    while deliver("relay"):
-        pass
+    tell()
     assert send_again(since=began, topics=["sales.opportunities"]) > 0
-    while deliver("relay"):
-        pass
+    tell()
     [again] = taken(queues, "operations", "onboarding.trigger")
     assert again["event_id"] == first["event_id"]
     assert again["payload"] == {**first["payload"], "contacts": []}
@@ -175,3 +182,96 @@ def test_finance_is_told_a_forecast_as_it_came_out(queues, db):
             "weighted_amount": 1800000.00,
         }
     ]
+
+
+def credit_told(broker):
+    """What finance was told of credits: names and payloads in their order."""
+    bodies = [json.loads(one.body) for one in broker.take("finance")]
+    assert [said for one in bodies for said in deviations(one)] == []
+    return [
+        (one["event_type"], one["payload"])
+        for one in bodies
+        if one["event_type"] in ("commission.eligible", "commission.reversed")
+    ]
+
+
+def test_finance_is_told_who_is_credited_with_a_won_deal(queues, rep, manager, admin, acting):
+    set_exchange_rate(
+        currency="EUR", valid_from=date(2020, 1, 1), rate=Decimal("1.25"), actor=acting(admin)
+    )
+    deal = make_deal(owner=rep, stage="negotiation", amount=Decimal("100.01"), currency="EUR")
+    splits = [
+        {"user_id": rep.pk, "kind": "revenue", "percentage": Decimal(50)},
+        {"user_id": manager.pk, "kind": "revenue", "percentage": Decimal(50)},
+        {"user_id": admin.pk, "kind": "overlay", "percentage": Decimal(10)},
+    ]
+    split_opportunity(opportunity_id=deal.pk, splits=splits, actor=SELLER)
+    win(deal)
+    deal.refresh_from_db()
+    [(name, told)] = credit_told(queues)
+    shares = {one.pop("user_id"): one for one in told.pop("shares")}
+    assert (name, told) == (
+        "commission.eligible",
+        {
+            "opportunity_id": str(deal.pk),
+            "version": deal.version,
+            "closed_on": deal.actual_close_date.isoformat(),
+            "amount": 100.01,
+            "currency": "EUR",
+            "converted_amount": 125.01,
+            "converted_currency": "USD",
+        },
+    )
+    assert shares[str(admin.pk)] == {
+        "name": "Ada Admin",
+        "email": admin.email,
+        "kind": "overlay",
+        "amount": 10.0,
+        "converted_amount": 12.5,
+    }
+    sold = [shares[str(one.pk)] for one in (rep, manager)]
+    assert {one["kind"] for one in sold} == {"revenue"}
+    assert sorted(one["amount"] for one in sold) == [50.0, 50.01]
+    assert sorted(one["converted_amount"] for one in sold) == [62.5, 62.51]
+
+
+def test_finance_is_told_what_is_taken_back_in_its_order(queues, deal, rep, manager):
+    win(deal)
+    reassign_opportunity(opportunity_id=deal.pk, owner_id=manager.pk, actor=SELLER)
+    tell()
+    reopen_opportunity(opportunity_id=deal.pk, actor=SELLER)
+    tell()
+    told = credit_told(queues)
+    assert [
+        (name, one["amount"], [each["user_id"] for each in one["shares"]]) for name, one in told
+    ] == [
+        ("commission.eligible", 9000.0, [str(rep.pk)]),
+        ("commission.reversed", -9000.0, [str(rep.pk)]),
+        ("commission.eligible", 9000.0, [str(manager.pk)]),
+        ("commission.reversed", -9000.0, [str(manager.pk)]),
+    ]
+    assert sum(one["converted_amount"] for _, one in told) == 0
+    versions = [one["version"] for _, one in told]
+    assert versions == sorted(versions)
+
+
+def test_finance_hears_nothing_where_only_a_territory_is_credited_anew(queues, deal):
+    win(deal)
+    assert len(credit_told(queues)) == 1
+    west = TerritoryFactory()
+    reassign_opportunity(
+        opportunity_id=deal.pk, owner_id=deal.owner_id, territory_id=west.pk, actor=SELLER
+    )
+    tell()
+    assert credit_told(queues) == []
+    assert BusinessEvent.objects.filter(name="credit.given").count() == 2
+
+
+def test_what_is_credited_comes_again_under_the_same_id(queues, deal):
+    began = timezone.now() - timedelta(minutes=1)
+    win(deal)
+    [first] = taken(queues, "finance", "commission.eligible")
+    assert send_again(since=began, names=["credit.given"]) == 1
+    tell()
+    [again] = taken(queues, "finance", "commission.eligible")
+    assert again == first

@@ -28,6 +28,7 @@ from apps.forecasts.models import ForecastAccuracy, ForecastSubmission
 from apps.forecasts.selectors.nodes import period_named
 from apps.forecasts.services.adjustments import adjust_forecast
 from apps.forecasts.services.computation import recompute_affected
+from apps.forecasts.services.finance import issue_report
 from apps.forecasts.services.submissions import submit_forecast
 from apps.integrations.services.inbox import take_message
 from apps.intelligence.models import Suggestion
@@ -152,6 +153,7 @@ def _fill(world: World, leads: int) -> None:
     _sell(world, rep)
     _forecast(rep)
     _suggest(world, rep)
+    world.ids.add(issue_report(period=this_quarter().key, actor=system_actor(door="test")).pk)
     _merge(world, actor, rep)
     _import(world, actor_of(world.people[Role.SALES_MANAGER]))
     _hear(world)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -18,7 +19,7 @@ from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
 from apps.core.admin.lists import BinFilter
 from apps.core.admin.operations import Operation
-from apps.core.contact_points import email_key
+from apps.core.contact_points import email_key, is_phone, phone_key
 
 
 def change_known_contact(*, contact_id: UUID, actor: Actor, **facts: Any) -> Contact:
@@ -41,6 +42,11 @@ def restore_known_contact(*, contact_id: UUID, actor: Actor) -> Contact:
     return restore_contact(account_id=contact.account_id, contact_id=contact_id, actor=actor)
 
 
+def phone_typed(text: str) -> str:
+    """What somebody is found by whose whole phone number was typed; empty where it is none."""
+    return phone_key(text, settings.DEFAULT_COUNTRY) if is_phone(text) else ""
+
+
 @admin.register(Contact)
 class ContactAdmin(ActorAdmin):
     """People at customer companies; they are added on the account's page."""
@@ -54,8 +60,12 @@ class ContactAdmin(ActorAdmin):
     list_filter = (BinFilter,)
     sortable_by = ()
     search_fields = ("email_key",)
-    search_help_text = "A whole e-mail address, or the domain of an account"
-    exact_search = (("email_key", email_key), ("account__domain", normalised_domain))
+    search_help_text = "A whole e-mail address or phone number, or the domain of an account"
+    exact_search = (
+        ("email_key", email_key),
+        ("phone_key", phone_typed),
+        ("account__domain", normalised_domain),
+    )
     readonly_fields = ("account", "created_at", "updated_at")
     fields = (
         "account",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from apps.accounts.errors import ContactKnown, TooLateToRestore
@@ -22,7 +23,7 @@ from apps.accounts.services.accounts import account_in_hand
 from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.consents import keep_consent
-from apps.core.contact_points import email_key, normalised_phone
+from apps.core.contact_points import email_key, normalised_phone, phone_key
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.models import Consent, DataKey
@@ -126,6 +127,7 @@ def _apply(contact: Contact, facts: Mapping[str, Any]) -> tuple[str, ...]:
     for name in changed:
         setattr(contact, name, cleaned[name])
     contact.email_key = email_key(contact.email)
+    contact.phone_key = phone_key(contact.phone, settings.DEFAULT_COUNTRY)
     if contact.email and not contact.email_key:
         raise InvalidInput.field("email", "Give an e-mail address such as jane@acme.com.")
     _check_known(contact)

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWid
 from apps.accounts.models import Account, Contact
 from apps.activities.models import Activity
 from apps.activities.permissions import DELETE_ACTIVITY, READ_ACTIVITY, WRITE_ACTIVITY
-from apps.activities.rules import LONGEST_MINUTES
+from apps.activities.rules import LONGEST_MINUTES, OutcomeKind
 from apps.activities.services.activities import (
     change_activity,
     complete_activity,
@@ -36,6 +36,10 @@ SUBJECTS = (
     ("contact", Contact),
     ("account", Account),
 )
+
+
+_COUNTED = ", ".join(show.words(one).lower() for one in OutcomeKind.values[:-1])
+OUTCOME_HELP = f"Counted: {_COUNTED}. Other words are kept, and count as other."
 
 
 def minutes() -> Any:
@@ -59,7 +63,7 @@ def standing(activity: Activity) -> Any:
 class CompletionForm(OperationForm):
     """What came of it."""
 
-    outcome = text("Outcome")
+    outcome = text("Outcome", help_text=OUTCOME_HELP)
     duration_minutes = minutes()
 
 
@@ -74,6 +78,22 @@ class TypeFilter(ChoiceOf):
         return [(value, str(label)) for value, label in Activity.Type.choices]
 
 
+class DirectionFilter(ChoiceOf):
+    """Narrows activities to what came in, or went out."""
+
+    title = "direction"
+    parameter_name = "direction"
+    choices_offered = tuple(Activity.Direction.choices)
+
+
+class OutcomeFilter(ChoiceOf):
+    """Narrows activities to what came of them."""
+
+    title = "outcome"
+    parameter_name = "outcome_kind"
+    choices_offered = tuple(OutcomeKind.choices)
+
+
 @admin.register(Activity)
 class ActivityAdmin(ActorAdmin):
     """What was done and is to be done."""
@@ -84,7 +104,7 @@ class ActivityAdmin(ActorAdmin):
     adds = staticmethod(log_activity)
     changes = staticmethod(change_activity)
     ordering = ("-timeline_at", "-id")
-    list_display = ("what", "about", "state", "person", "when")
+    list_display = ("what", "about", "state", "came", "person", "when")
     list_select_related = (
         "data_key",
         "user",
@@ -94,7 +114,13 @@ class ActivityAdmin(ActorAdmin):
         "contact__data_key",
     )
     list_defer = ("description", "metadata")
-    list_filter = (TypeFilter, ("user", AutocompleteSelectFilter), BinFilter)
+    list_filter = (
+        TypeFilter,
+        DirectionFilter,
+        OutcomeFilter,
+        ("user", AutocompleteSelectFilter),
+        BinFilter,
+    )
     sortable_by = ()
     autocomplete_fields = ("user", "lead", "opportunity", "account", "contact")
     fieldsets = (
@@ -102,7 +128,8 @@ class ActivityAdmin(ActorAdmin):
             None,
             {
                 "fields": (
-                    ("type", "user"),
+                    ("type", "direction"),
+                    "user",
                     "subject",
                     "description",
                     ("outcome", "duration_minutes"),
@@ -168,8 +195,9 @@ class ActivityAdmin(ActorAdmin):
 
     @display(description="Activity")
     def what(self, row: Activity) -> Any:
-        """Subject and type."""
-        return show.two_lines(row.subject, row.get_type_display())
+        """Subject, type and direction."""
+        kind = f"{row.get_type_display()}, {row.direction}" if row.direction else None
+        return show.two_lines(row.subject, kind or row.get_type_display())
 
     @display(description="About")
     def about(self, row: Activity) -> Any:
@@ -184,6 +212,11 @@ class ActivityAdmin(ActorAdmin):
     def state(self, row: Activity) -> Any:
         """Whether it was done."""
         return standing(row)
+
+    @display(description="Outcome")
+    def came(self, row: Activity) -> Any:
+        """What came of it, as it is counted."""
+        return row.get_outcome_kind_display() or show.NOTHING
 
     @display(description="Person")
     def person(self, row: Activity) -> Any:

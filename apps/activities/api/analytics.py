@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.activities.api.summary import TallyAnswer
+from apps.activities.rules import OutcomeKind
 from apps.activities.selectors import (
     ActivityGroup,
     Answers,
@@ -27,21 +28,31 @@ class AnalyticsQuery(Days):
     user_id = Identifier(required=False, help_text="Only what this person does, and is to answer.")
 
 
+class OutcomeCount(serializers.Serializer):
+    """How many activities had an outcome."""
+
+    outcome = serializers.ChoiceField(OutcomeKind.choices)
+    count = serializers.IntegerField()
+
+
 class ActivityGroupAnswer(TallyAnswer):
     """Activities with something in common, and what became of the deals they are about.
 
-    `key` is empty where they have nothing of the kind, such as a stage without a deal.
+    `key` is empty where they have nothing of the kind, such as a stage without a deal. What nobody
+    said anything of is in no outcome.
     """
 
     key = serializers.CharField(allow_blank=True)
     name = serializers.CharField(allow_blank=True)
+    outcomes = OutcomeCount(many=True)
     deals = serializers.IntegerField()
     won = serializers.IntegerField()
     lost = serializers.IntegerField()
 
 
 class AnswersAnswer(serializers.Serializer):
-    """How soon leads that came in these days had a first activity done about them, in minutes."""
+    """How soon leads that came in these days had a first activity done about them, in minutes; what
+    came in from them does not count."""
 
     leads = serializers.IntegerField()
     answered = serializers.IntegerField()
@@ -97,6 +108,7 @@ def _group(group: ActivityGroup) -> dict[str, Any]:
         "count": group.tally.count,
         "completed": group.tally.completed,
         "minutes": group.tally.minutes,
+        "outcomes": [{"outcome": one, "count": count} for one, count in group.outcomes.items()],
         "deals": group.deals,
         "won": group.won,
         "lost": group.lost,

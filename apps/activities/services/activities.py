@@ -14,7 +14,7 @@ from apps.activities.errors import ActivityAlreadyCompleted
 from apps.activities.events import ActivityChanged, ActivityCompleted, ActivityLogged
 from apps.activities.models import Activity
 from apps.activities.permissions import DELETE_ACTIVITY, WRITE_ACTIVITY
-from apps.activities.rules import done_at, lies_ahead
+from apps.activities.rules import done_at, lies_ahead, outcome_kind
 from apps.activities.services.subjects import lock_subjects
 from apps.core.actors import Actor
 from apps.core.commands import command
@@ -29,6 +29,7 @@ Facts = Mapping[str, Any]
 _ABOUT = ("lead_id", "opportunity_id", "account_id", "contact_id")
 FACTS = (
     "type",
+    "direction",
     "subject",
     "description",
     "outcome",
@@ -135,10 +136,12 @@ def complete_activity(
     _check_done(completed_at, now)
     activity.completed_at = completed_at or now
     activity.outcome = outcome or activity.outcome
+    activity.outcome_kind = outcome_kind(activity.outcome)
     if duration_minutes is not None:
         activity.duration_minutes = duration_minutes
     activity.updated_at = now
-    update_rows([activity], ("completed_at", "outcome", "duration_minutes", "updated_at"))
+    columns = ("completed_at", "outcome", "outcome_kind", "duration_minutes", "updated_at")
+    update_rows([activity], columns)
     if lead_id is not None:
         note_activity(lead_id, at=activity.completed_at)
     publish(_completed(activity), actor=actor)
@@ -161,7 +164,7 @@ def change_activity(*, activity_id: UUID, actor: Actor, **facts: Any) -> Activit
     require(actor, WRITE_ACTIVITY)
     if changed := _put(activity, facts, actor):
         activity.updated_at = timezone.now()
-        update_rows([activity], (*changed, "updated_at"))
+        update_rows([activity], (*changed, "outcome_kind", "updated_at"))
         publish(ActivityChanged(activity_id=activity.pk, changed=changed), actor=actor)
     return activity
 
@@ -230,8 +233,11 @@ def _put(activity: Activity, facts: Facts, actor: Actor) -> tuple[str, ...]:
     changed = tuple(name for name, value in facts.items() if getattr(activity, name) != value)
     for name in changed:
         setattr(activity, name, facts[name])
+    activity.outcome_kind = outcome_kind(activity.outcome)
     if activity.type not in Activity.Type.values:
         raise InvalidInput.field("type", f"Give one of {', '.join(Activity.Type.values)}.")
+    if activity.direction not in ("", *Activity.Direction.values):
+        raise InvalidInput.field("direction", "Give inbound or outbound, or nothing.")
     if not activity.subject:
         raise InvalidInput.field("subject", "Say in a few words what it is about.")
     if "user_id" in facts:

@@ -43,8 +43,9 @@ def log_communication(
     """Log an e-mail, call or meeting of a colleague with a contact or an open lead.
 
     It is about the contact, and about the deal where their account has just one open; else about
-    the lead. Contacts are known by their e-mail addresses, leads by their numbers, too. What is
-    with nobody known is not kept: it is no business of ours. What was told before stays as it is.
+    the lead. Both are known by their e-mail addresses and numbers; a contact rather by the address.
+    What is with nobody known is not kept: it is no business of ours. What was told before stays as
+    it is.
 
     Args:
         system: who tells of it, and
@@ -77,7 +78,7 @@ def log_communication(
         duration_minutes=duration_minutes,
         completed_at=occurred_at,
         user_id=person.pk,
-        metadata={"direction": direction},
+        direction=direction,
         told_by=(system, external_id),
         actor=actor,
         **about,
@@ -87,22 +88,21 @@ def log_communication(
 
 def _about(others: Sequence[str], actor: Actor) -> dict[str, UUID]:
     """Whom the other end is, among those within reach; nothing where nobody is known."""
-    emails = {email_key(one) for one in others if "@" in one}
-    phones = {phone_key(one, settings.DEFAULT_COUNTRY) for one in others if "@" not in one}
-    contact = _contact(emails - {""}, actor)
+    emails = {email_key(one) for one in others if "@" in one} - {""}
+    country = settings.DEFAULT_COUNTRY
+    phones = {phone_key(one, country) for one in others if "@" not in one} - {""}
+    same = Q(email_key__in=emails) | Q(phone_key__in=phones)
+    contact = _contact(Q(email_key__in=emails), actor) or _contact(same, actor)
     if contact is not None:
         return _about_contact(contact, actor)
-    same = Q(email_key__in=emails - {""}) | Q(phone_key__in=phones - {""})
     lead = Lead.objects.open().visible_to(actor).filter(same).order_by("-created_at", "-pk").first()
     return {} if lead is None else {"lead_id": lead.pk}
 
 
-def _contact(emails: set[str], actor: Actor) -> Contact | None:
+def _contact(same: Q, actor: Actor) -> Contact | None:
     accounts = Account.objects.visible_to(actor)
     found: Contact | None = (
-        Contact.objects.filter(email_key__in=emails, account__in=accounts)
-        .order_by("-updated_at", "-pk")
-        .first()
+        Contact.objects.filter(same, account__in=accounts).order_by("-updated_at", "-pk").first()
     )
     return found
 

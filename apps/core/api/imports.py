@@ -8,7 +8,7 @@ urlpatterns = [
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from tempfile import SpooledTemporaryFile
@@ -239,12 +239,19 @@ def _export(
 ) -> StreamingHttpResponse | FileResponse:
     columns = [one.name for one in listing.visible_fields(actor)]
     rows = map(_exported, started(listing.stream(actor, query)))
+    return table_download(columns, rows, name=listing.name, file_format=file_format)
+
+
+def table_download(
+    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, name: str, file_format: str
+) -> StreamingHttpResponse | FileResponse:
+    """A table as a file, in the format that the address asks for."""
     if file_format == "csv":
-        return csv_download(write_csv(columns=columns, rows=rows), f"{listing.name}.csv")
+        return csv_download(write_csv(columns=columns, rows=rows), f"{name}.csv")
     file = SpooledTemporaryFile(max_size=5_000_000)  # noqa: SIM115  closed by the response
     write_xlsx(columns=columns, rows=rows, file=file)  # type: ignore[arg-type]
     file.seek(0)
-    response = FileResponse(file, as_attachment=True, filename=f"{listing.name}.xlsx")
+    response = FileResponse(file, as_attachment=True, filename=f"{name}.xlsx")
     response["Cache-Control"] = "private, no-store"
     return response
 

@@ -1,9 +1,11 @@
-"""Encrypting, in a migration, what stands in clear: every row under a fresh key of its own."""
+"""What migrations do with encrypted columns: encrypt what stands in clear, every row under a fresh
+key of its own, and fill columns with what follows from encrypted ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from apps.core.encryption.columns import EncryptedColumn
 from apps.core.encryption.ring import Cipher, blind_index, fresh_key, ring
@@ -77,3 +79,51 @@ def _write(
         f" AS v(data_key_id, id, {', '.join(names)}) WHERE t.id = v.id",
         [ids, *columns[2:]],
     )
+
+
+def fill_from_encrypted(
+    model: Any, editor: Any, *, source: str, target: str, made: Callable[[Any], str]
+) -> None:
+    """Fill a column of text with what follows from an encrypted one; the change history hears
+    nothing of it. Rows of people who were erased, and those of which nothing follows, stay.
+
+    Args:
+        model: as the migration knows it.
+        editor: of the schema.
+        source: the encrypted column.
+        target: the column to fill.
+        made: what the target holds for a value of the source.
+    """
+    table, field = model._meta.db_table, model._meta.get_field(source)
+    with editor.connection.cursor() as cursor:
+        # Nothing may be left to check when the table is altered.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f'ALTER TABLE "{table}" DISABLE TRIGGER history_of_update')
+        for rows in _batches(cursor, table, field.column):
+            found = {
+                row_id: made(field.decrypted(bytes(kept), ring().cipher(bytes(key)), row_id))
+                for row_id, kept, key in rows
+            }
+            cursor.execute(
+                f'UPDATE "{table}" AS t SET {target} = v.made'
+                " FROM unnest(%s::uuid[], %s::text[]) AS v(id, made)"
+                " WHERE t.id = v.id AND v.made <> ''",
+                [list(found), list(found.values())],
+            )
+        cursor.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER history_of_update')
+
+
+def _batches(cursor: Any, table: str, column: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows whose column holds anything that still opens, by their ids."""
+    last = UUID(int=0)
+    while True:
+        cursor.execute(
+            f'SELECT t.id, t.{column}, k.wrapped FROM "{table}" t'
+            " JOIN core_datakey k ON k.id = t.data_key_id AND k.wrapped IS NOT NULL"
+            f" WHERE t.id > %s AND t.{column} <> ''::bytea ORDER BY t.id LIMIT {BATCH}",
+            [last],
+        )
+        if not (rows := cursor.fetchall()):
+            return
+        last = rows[-1][0]
+        yield rows

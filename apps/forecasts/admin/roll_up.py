@@ -177,12 +177,13 @@ def _cells(found: Figures) -> list[Any]:
         show.whole_money(found.weighted_amount),
         show.whole_money(found.submitted.get(ForecastType.COMMIT)),
         show.whole_money(found.adjusted.get(ForecastType.COMMIT)),
-        _times(found.coverage),
+        times(found.coverage),
         show.whole_money(found.gap),
     ]
 
 
-def _times(coverage: Decimal | None) -> str:
+def times(coverage: Decimal | None) -> str:
+    """How many times over something is covered."""
     return show.NOTHING if coverage is None else f"{coverage:.1f} ×"
 
 
@@ -214,7 +215,7 @@ def _figures(total: Figures, found: RollUp) -> list[Figure]:
             Figure(
                 "Gap to quota" if total.gap > 0 else "Beyond quota",
                 show.short_money(float(abs(total.gap)), currency),
-                note="" if total.coverage is None else f"covered {_times(total.coverage)} by open",
+                note="" if total.coverage is None else f"covered {times(total.coverage)} by open",
             )
         )
     return shown

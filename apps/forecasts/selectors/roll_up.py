@@ -365,6 +365,14 @@ def _rolled_up(tree: _Tree, period: Period, *, sees_quotas: bool) -> RollUp:
     )
 
 
+def deals_of(nodes: Iterable[UUID], period: Period) -> list[tuple[UUID, str, Deals]]:
+    """What the deals of some people or territories come to for themselves, by currency."""
+    ids = list(nodes)
+    with connection.cursor() as cursor:
+        cursor.execute(_DEALS, {"nodes": ids, "heads": ids, "period": period.key})
+        return [(node, currency, Deals(*deals)) for node, currency, *deals in cursor.fetchall()]
+
+
 _CHANCES = """
 SELECT f.currency, f.amount, coalesce(d.probability, f.probability / 100.0)::float8
 FROM forecasts_forecastfact f

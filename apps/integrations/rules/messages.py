@@ -49,6 +49,15 @@ class Message:
         return self.routing_key.removesuffix(f".{self.name}")
 
 
+@dataclass(frozen=True)
+class Telling:
+    """A message for one partner, and the channel it comes by."""
+
+    name: str
+    channel: str
+    payload: type
+
+
 def leaving(kinds: Iterable[EventKind]) -> tuple[EventKind, ...]:
     """The events of which others hear."""
     return tuple(kind for kind in kinds if kind.topic not in KEPT_INSIDE)
@@ -72,13 +81,13 @@ def message_of(recorded: Recorded) -> Message:
     )
 
 
-def message_to(channel: str, name: str, recorded: Recorded, payload: object) -> Message:
+def message_to(telling: Telling, recorded: Recorded, payload: object) -> Message:
     """What one partner is told of a recorded event; sent again, it bears the same id."""
     return _message(
         recorded,
-        event_id=uuid5(recorded.event_id, name),
-        name=name,
-        key=f"{channel}.{name}",
+        event_id=uuid5(recorded.event_id, telling.name),
+        name=telling.name,
+        key=f"{telling.channel}.{telling.name}",
         version=VERSION,
         payload=payload,
     )

@@ -10,11 +10,11 @@ import msgspec
 
 from apps.core.events import EventKind, all_kinds
 from apps.integrations.models import Partner
-from apps.integrations.rules.messages import SOURCE, VERSION, leaving
+from apps.integrations.rules.messages import SOURCE, VERSION, Telling, leaving
 from apps.integrations.services.bus import EVENTS
 from apps.integrations.services.messages import Envelope, MessageKind, message_kinds
 from apps.integrations.services.queues import INBOUND
-from apps.integrations.services.telling import TELLINGS, Telling
+from apps.integrations.services.telling import TELLINGS
 
 HEADERS = {
     "type": "object",

@@ -2,6 +2,7 @@
 
     partners.billing       opportunity.closed_won
     partners.operations    onboarding.trigger
+    partners.finance       what stands in `finance`
 
 They name people, which events never do: owners and contacts are looked up when a message is made,
 so that of somebody who was erased nothing is told, however often it is sent again.
@@ -10,7 +11,7 @@ so that of somebody who was erased nothing is told, however often it is sent aga
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -21,8 +22,12 @@ from apps.accounts.models import Contact
 from apps.core.accesses import Reading, note_access
 from apps.core.actors import system_actor
 from apps.core.journal import Recorded
-from apps.integrations.rules.messages import Message, message_to
+from apps.forecasts.events import ReportIssued
+from apps.forecasts.models import FinanceReport
+from apps.integrations.rules.messages import Message, Telling, message_to
+from apps.integrations.services import finance
 from apps.opportunities.events import OpportunityWon, ScheduledPayment
+from apps.quotas.events import CreditGiven, CreditReversed
 from apps.users.models import User
 
 
@@ -99,35 +104,50 @@ class OnboardingTrigger:
     priority: str
 
 
-@dataclass(frozen=True)
-class Telling:
-    """A message for one partner, and the channel it comes by."""
-
-    name: str
-    channel: str
-    payload: type
-
-
 CLOSED_WON = Telling("opportunity.closed_won", "partners.billing", DealClosedWon)
 ONBOARDING = Telling("onboarding.trigger", "partners.operations", OnboardingTrigger)
-TELLINGS = (CLOSED_WON, ONBOARDING)
+TELLINGS = (CLOSED_WON, ONBOARDING, *finance.TELLINGS)
 
 
 def told_of(happened: Sequence[Recorded]) -> list[Message]:
     """What partners are told of recorded events, in their order."""
-    won = [one for one in happened if isinstance(one.event, OpportunityWon)]
-    if not won:
-        return []
-    owners = User.objects.in_bulk({one.event.owner_id for one in won})
-    contacts = _contacts_of({one.event.account_id for one in won})
+    won = [one.event for one in happened if isinstance(one.event, OpportunityWon)]
+    credit = [one.event for one in happened if isinstance(one.event, CreditGiven | CreditReversed)]
+    reports = [one.event.report_id for one in happened if isinstance(one.event, ReportIssued)]
+    sellers = {one.owner_id for one in won}.union(*map(finance.people_credited, credit))
+    known = _Known(
+        User.objects.in_bulk(sellers),
+        _contacts_of({one.account_id for one in won}),
+        FinanceReport.objects.in_bulk(reports),
+    )
     return [
-        message_to(telling.channel, telling.name, one, payload)
-        for one in won
-        for telling, payload in (
-            (CLOSED_WON, _closed_won(one.event, owners[one.event.owner_id])),
-            (ONBOARDING, _onboarding(one.event, contacts[one.event.account_id])),
-        )
+        message_to(telling, one, payload)
+        for one in happened
+        for telling, payload in _told_of(one.event, known)
+        if payload is not None
     ]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What messages are made of, besides their events."""
+
+    people: Mapping[UUID, User]
+    contacts: Mapping[UUID, Sequence[Contact]]
+    reports: Mapping[UUID, FinanceReport]
+
+
+def _told_of(event: object, known: _Known) -> Iterator[tuple[Telling, object]]:
+    match event:
+        case OpportunityWon():
+            yield CLOSED_WON, _closed_won(event, known.people[event.owner_id])
+            yield ONBOARDING, _onboarding(event, known.contacts[event.account_id])
+        case CreditGiven():
+            yield finance.ELIGIBLE, finance.credited(event, known.people)
+        case CreditReversed():
+            yield finance.REVERSED, finance.credited(event, known.people)
+        case ReportIssued():
+            yield from finance.reported(known.reports[event.report_id])
 
 
 def _closed_won(won: OpportunityWon, owner: User) -> DealClosedWon:
@@ -180,6 +200,8 @@ def _onboarding(won: OpportunityWon, contacts: Sequence[Contact]) -> OnboardingT
 
 def _contacts_of(account_ids: Collection[UUID]) -> Mapping[UUID, Sequence[Contact]]:
     """Whom to talk to at accounts, longest known first, without those who were erased."""
+    if not account_ids:
+        return {}
     found = list(
         Contact.objects.filter(account_id__any=list(account_ids), data_key__destroyed_at=None)
         .select_related("data_key")

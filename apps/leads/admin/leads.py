@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -15,6 +14,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from apps.accounts.admin.contacts import phone_typed
 from apps.core.actors import Actor
 from apps.core.admin import display as show
 from apps.core.admin.base import ActorAdmin
@@ -27,7 +27,7 @@ from apps.core.admin.operations import (
     text,
 )
 from apps.core.admin.visitors import actor_of, note_shown
-from apps.core.contact_points import email_key, is_phone, phone_key
+from apps.core.contact_points import email_key
 from apps.leads.admin.merging import (
     MergeForm,
     MergesInline,
@@ -107,10 +107,6 @@ def route_lead(*, lead_id: UUID, actor: Actor) -> None:
         raise result.refusal
 
 
-def _phone_typed(text: str) -> str:
-    return phone_key(text, settings.DEFAULT_COUNTRY) if is_phone(text) else ""
-
-
 def _can_become(status: str) -> Callable[[Lead], bool]:
     def can(lead: Lead) -> bool:
         return status in allowed_statuses(lead.status)
@@ -175,7 +171,7 @@ class LeadAdmin(ActorAdmin):
     search_help_text = (
         "Words of name, company, title or city; a whole e-mail address or phone number"
     )
-    exact_search = (("email_key", email_key), ("phone_key", _phone_typed))
+    exact_search = (("email_key", email_key), ("phone_key", phone_typed))
     inlines = (LeadAssignmentsInline, MergesInline)
     readonly_fields = (
         "status_badge",

@@ -6,20 +6,25 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.exchange_rates import ExchangeRateMissing, rates_on
+from apps.core.journal import publish
 from apps.core.loading import insert_rows
+from apps.core.money import ZERO
 from apps.opportunities.events import OpportunityCreditChanged
 from apps.opportunities.models import Opportunity
 from apps.opportunities.services.announcements import credits_told
+from apps.quotas.events import CreditGiven, CreditReversed, CreditShare
 from apps.quotas.models import CreditedDeal, QuotaCredit
-from apps.quotas.rules import Credit, Share, WonDeal, credits_of
+from apps.quotas.rules import Credit, CreditKind, Share, WonDeal, credits_of
 from apps.quotas.services.attaining import tell_attained
 
 BATCH = 1_000
@@ -58,6 +63,7 @@ def credit_deals(*, told: Sequence[OpportunityCreditChanged], actor: Actor) -> i
     for one in news:
         entries += _settled(one, standing[one.opportunity_id], rates)
     insert_rows(QuotaCredit, entries)
+    publish(*_told(entries), actor=actor)
     tell_attained({one.user_id or one.territory_id for one in entries}, actor=actor)
     return len(entries)
 
@@ -169,3 +175,35 @@ def _reversal(one: QuotaCredit, version: int) -> QuotaCredit:
         deals=-one.deals,
         reverses=one,
     )
+
+
+def _told(entries: Iterable[QuotaCredit]) -> Iterable[CreditGiven | CreditReversed]:
+    """What is told of entries, those of a deal next to each other: first what is taken back.
+
+    Entries of a deal that stand at once are of one day, currency and rate.
+    """
+    for (_, is_reversal), found in groupby(
+        entries, key=lambda one: (one.opportunity_id, one.reverses_id is not None)
+    ):
+        some = list(found)
+        sold = [one for one in some if one.kind == CreditKind.REVENUE]
+        kind = CreditReversed if is_reversal else CreditGiven
+        yield kind(
+            opportunity_id=some[0].opportunity_id,
+            version=some[0].version,
+            closed_on=some[0].closed_on,
+            amount=sum((one.amount for one in sold), ZERO),
+            currency=some[0].currency,
+            converted_amount=sum((one.converted for one in sold), ZERO),
+            converted_currency=settings.DEFAULT_CURRENCY,
+            shares=tuple(
+                CreditShare(
+                    user_id=one.user_id,
+                    territory_id=one.territory_id,
+                    kind=one.kind,
+                    amount=one.amount,
+                    converted_amount=one.converted,
+                )
+                for one in some
+            ),
+        )

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.core.actors import Actor, system_actor
 from apps.integrations.models import Partner
 from apps.integrations.rules.pulls import PULLS
+from apps.integrations.services.bus import queue_named
 from apps.integrations.services.partners import add_partner, connect_partner, rotate_secret
 from apps.users.models import Role, User
 from apps.users.services.people import add_user
@@ -29,7 +30,7 @@ LOCAL = "127.0.0.1"
 
 
 class Command(BaseCommand):
-    help = "Play marketing, customer experience, support and billing until stopped."
+    help = "Play marketing, customer experience, support, billing, finance … until stopped."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8200, help="where they listen")
@@ -47,6 +48,8 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopped.set())
         with StubPartners(port=port, says_to=says_to) as stub:
             introduce(stub, actor=system_actor(door="command"))
+            if settings.AMQP_URL:
+                stub.listen(settings.AMQP_URL, [queue_named(one) for one in settings.AMQP_QUEUES])
             self.stdout.write(_welcome(stub))
             self.stdout.flush()
             stopped.wait()
@@ -87,6 +90,7 @@ def _welcome(stub: StubPartners) -> str:
             f"  curl {root}cx/accounts/C-1000/health",
             f"  curl {root}faults -d '{json.dumps({'partner': 'cx', 'fault': 'slow'})}'",
             f"  curl {root}say -d '{json.dumps({**said, 'payload': payload})}'",
+            *(f"  curl {root}{one}/told" for one in stub.told),
             "Ctrl-C stops them.",
         )
     )

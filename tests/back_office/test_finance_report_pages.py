@@ -1,0 +1,85 @@
+"""Pages of what finance was told."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from apps.forecasts.models import FinanceReport
+from apps.forecasts.services.computation import compute_forecasts
+from apps.forecasts.services.finance import issue_report
+from apps.quotas.services.quotas import set_quota
+from tests.factories.forecasts import this_month, this_quarter, today
+from tests.factories.opportunities import make_deal
+from tests.factories.territories import TerritoryFactory
+
+LIST = "admin:forecasts_financereport_changelist"
+ADD = "admin:forecasts_financereport_add"
+
+
+@pytest.fixture
+def west(rep, system, deliver_events):
+    """A territory with something sold against its quota, and something open."""
+    west = TerritoryFactory(name="Wild West")
+    facts = {"owner": rep, "territory_id": west.pk, "expected_close_date": today()}
+    make_deal(**facts, amount=Decimal("1234.00"), stage="closed_won")
+    make_deal(**facts, amount=Decimal("777.00"), stage="negotiation")
+    set_quota(
+        territory_id=west.pk,
+        period=this_quarter().key,
+        quota_type="revenue",
+        quota_amount=Decimal("4936.00"),
+        actor=system,
+    )
+    deliver_events()
+    compute_forecasts(actor=system)
+    return west
+
+
+def page_of(report):
+    return reverse("admin:forecasts_financereport_change", args=[report.pk])
+
+
+def test_a_quarter_is_read_on_one_page(office, admin, west, system):
+    report = issue_report(period=this_quarter().key, actor=system)
+    shown = office(admin).get(page_of(report)).content.decode()
+    for text in ("Wild West", "1,234", "4,936", "25.00 %", "777", "negotiation", "Asked for"):
+        assert text in shown
+
+
+def test_a_month_has_no_territories_to_judge(office, admin, west, system):
+    report = issue_report(period=this_month().key, actor=system)
+    shown = office(admin).get(page_of(report)).content.decode()
+    assert "Wild West" in shown
+    assert "Open deals by stage" not in shown
+    assert "With those below each" not in shown
+
+
+def test_a_report_is_asked_for_and_issued_again(office, admin, west):
+    client = office(admin)
+    client.post(reverse(ADD), {"period": this_month().key})
+    first = FinanceReport.objects.get()
+    assert (first.kind, first.number, first.issued_by_id) == ("monthly", 1, admin.pk)
+    again = reverse("admin:forecasts_financereport_operation_again", args=[first.pk])
+    answer = client.post(again)
+    second = FinanceReport.objects.get(number=2)
+    assert (answer.status_code, answer["Location"]) == (302, page_of(second))
+    listed = client.get(reverse(LIST), {"kind": "monthly"}).content.decode()
+    assert listed.count("1,234.00") == 2
+
+
+def test_refuses_a_period_that_makes_no_report(office, admin):
+    answer = office(admin).post(reverse(ADD), {"period": "FY_2026"})
+    assert "Reports are about a month or a quarter." in answer.content.decode()
+    assert not FinanceReport.objects.exists()
+
+
+def test_nobody_else_finds_the_pages(office, manager, system):
+    report = issue_report(period=this_month().key, actor=system)
+    client = office(manager)
+    assert client.get(reverse(LIST)).status_code == 403
+    assert client.get(page_of(report)).status_code == 403
+    assert client.post(reverse(ADD), {"period": this_month().key}).status_code == 403
+    assert FinanceReport.objects.count() == 1
