@@ -8,7 +8,7 @@ from apps.core.money import MoneyField
 
 
 class Migration(migrations.Migration):
-    dependencies = [("forecasts", "0009_accuracy")]
+    dependencies = [("forecasts", "0011_finance_reports_stay")]
     operations = [
         migrations.AddField(
             "forecastaccuracy", "run_rate_amount", MoneyField(max_digits=20, null=True)
