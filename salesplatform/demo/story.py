@@ -99,7 +99,7 @@ def tell_story(*, actor: Actor, say: Say) -> None:
 
 
 def _set_quotas(people: People, actor: Actor) -> None:
-    """What the manager is to bring in this quarter, shared out with a cushion."""
+    """What the team is to bring in this quarter, shared out with a cushion, and how much to do."""
     quarter = period_containing(
         organisation_today(), PeriodKind.QUARTER, start_month=settings.FISCAL_YEAR_START_MONTH
     )
@@ -119,6 +119,14 @@ def _set_quotas(people: People, actor: Actor) -> None:
         over_assignment=Decimal("3.125"),
         actor=actor,
     )
+    for person in (people.rep, people.rep2):
+        set_quota(
+            user_id=person.pk,
+            period=quarter.key,
+            quota_type=QuotaType.ACTIVITIES,
+            quota_amount=Decimal(150),
+            actor=actor,
+        )
 
 
 def _plan_commissions(people: People, actor: Actor) -> None:

@@ -187,6 +187,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.core.tasks.resume_stalled_jobs",
         "schedule": timedelta(minutes=1),
     },
+    "count moved activities": {
+        "task": "apps.quotas.tasks.count_moved_activities",
+        "schedule": timedelta(minutes=1),
+    },
     "seal history": {
         "task": "apps.core.tasks.seal_history",
         "schedule": timedelta(minutes=1),

@@ -197,7 +197,7 @@ class AttainmentAnswer(serializers.Serializer):
     quota_type = serializers.ChoiceField(QuotaType.choices)
     quota_amount = Amount()
     currency = serializers.CharField()
-    attainment_amount = Amount(allow_null=True)
+    attainment_amount = Amount()
     attainment_percentage = Amount(allow_null=True)
     expected_by_today = Amount()
     projected_attainment = Amount(allow_null=True)
