@@ -143,6 +143,11 @@ class Suggestion(models.Model):
             models.Index(
                 fields=["decided_at"], name="suggestion_decided", condition=~Q(decision="")
             ),
+            models.Index(
+                fields=["ended_at"],
+                name="suggestion_over",
+                condition=Q(ended_at__isnull=False, decision=""),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

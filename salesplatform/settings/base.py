@@ -215,6 +215,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.forecasts.tasks.forget_what_is_old",
         "schedule": crontab(hour=3, minute=20),
     },
+    "forget what is old: intelligence": {
+        "task": "apps.intelligence.tasks.forget_what_is_old",
+        "schedule": crontab(hour=3, minute=35),
+    },
     "forget what is old: integrations": {
         "task": "apps.integrations.tasks.forget_what_is_old",
         "schedule": crontab(hour=3, minute=30),
