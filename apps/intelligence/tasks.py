@@ -12,6 +12,7 @@ from apps.core.retention import forget_what_is_due
 from apps.intelligence.errors import AlreadyLearning
 from apps.intelligence.rules.columns import Subject
 from apps.intelligence.services.drift import check_drift
+from apps.intelligence.services.lead_suggestions import suggest_about_open_leads
 from apps.intelligence.services.suggestions import suggest_everywhere
 from apps.intelligence.services.training import train_score
 
@@ -38,6 +39,12 @@ def check_drift_of_scores() -> None:
 def suggest_about_open_deals() -> None:
     """Look at every open deal for what would help it most by now."""
     suggest_everywhere(actor=system_actor(door="clock"))
+
+
+@shared_task(ignore_result=True)
+def suggest_about_waiting_leads() -> None:
+    """Look at every open lead for what would help it most by now."""
+    suggest_about_open_leads(actor=system_actor(door="clock"))
 
 
 @shared_task(ignore_result=True)

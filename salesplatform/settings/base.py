@@ -183,6 +183,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.intelligence.tasks.suggest_about_open_deals",
         "schedule": crontab(hour=5, minute=0),
     },
+    "suggestions about leads": {
+        "task": "apps.intelligence.tasks.suggest_about_waiting_leads",
+        "schedule": crontab(hour=5, minute=10),
+    },
     "resume stalled jobs": {
         "task": "apps.core.tasks.resume_stalled_jobs",
         "schedule": timedelta(minutes=1),
