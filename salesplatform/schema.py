@@ -4,8 +4,10 @@ import graphene
 
 import apps.accounts.graphql
 import apps.forecasts.graphql
+import apps.intelligence.graphql
 import apps.leads.graphql
 import apps.opportunities.graphql
+import apps.quotas.graphql
 import apps.territories.graphql
 
 
@@ -14,6 +16,8 @@ class Query(
     apps.territories.graphql.Query,
     apps.opportunities.graphql.Query,
     apps.leads.graphql.Query,
+    apps.quotas.graphql.Query,
+    apps.intelligence.graphql.Query,
     graphene.ObjectType,
 ):
     """Rows within the caller's reach."""

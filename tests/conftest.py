@@ -18,6 +18,7 @@ from apps.core.journal import deliver
 from apps.core.models import Access, BusinessEvent
 from apps.core.rate_limits import rate_limiter
 from apps.core.rows.totals import forget_totals
+from apps.intelligence.selectors.suggestions import forget_typical_sale
 from apps.opportunities.selectors import forget_pipelines
 from apps.territories.fields import TERRITORY_NAMES
 from apps.territories.selectors import forget_reach
@@ -39,6 +40,7 @@ def _nothing_remembered() -> None:
         forget_standings,
         forget_tokens,
         forget_pipelines,
+        forget_typical_sale,
         forget_uses,
         rate_limiter.forget,
     ):

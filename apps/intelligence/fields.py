@@ -5,11 +5,12 @@ from __future__ import annotations
 from apps.core.rows.fields import Field, Kind
 from apps.core.rows.filters import is_true, one_of, refers_to
 from apps.core.rows.listing import Listing, Ordering
-from apps.core.rows.scope import OpenScope, ParentScope
+from apps.core.rows.scope import EitherScope, OpenScope, ParentScope
 from apps.intelligence.models import ScoreModel, Suggestion
 from apps.intelligence.permissions import READ_SCORE_MODEL
 from apps.intelligence.rules.columns import Subject
 from apps.intelligence.rules.suggestions import Decision
+from apps.leads.permissions import READ_LEAD
 from apps.opportunities.permissions import READ_OPPORTUNITY
 from apps.users.fields import USER_NAMES
 
@@ -40,19 +41,29 @@ SCORE_MODELS = Listing(
 )
 
 _DEAL = "(SELECT w.name FROM opportunities_opportunity w WHERE w.id = t.opportunity_id)"
-_DEALS_OF = (
-    't."opportunity_id" IN (SELECT w.id FROM opportunities_opportunity w WHERE w.owner_id = %s)'
-)
+# Of a lead its company: whoever reads about the person opens the lead.
+_COMPANY = "(SELECT w.company FROM leads_lead w WHERE w.id = t.lead_id)"
+_OWNED_BY = """
+%s = coalesce((SELECT w.owner_id FROM opportunities_opportunity w WHERE w.id = t.opportunity_id),
+              (SELECT w.owner_id FROM leads_lead w WHERE w.id = t.lead_id))
+"""
 
 SUGGESTIONS = Listing(
     name="suggestions",
     model=Suggestion,
     read=READ_OPPORTUNITY,
-    scope=ParentScope("opportunities_opportunity", "opportunity_id"),
+    scope=EitherScope(
+        (
+            (READ_OPPORTUNITY, ParentScope("opportunities_opportunity", "opportunity_id")),
+            (READ_LEAD, ParentScope("leads_lead", "lead_id")),
+        )
+    ),
     fields=(
         Field("id"),
         Field("opportunity_id"),
         Field("opportunity_name", expression=_DEAL, kind=Kind.TEXT),
+        Field("lead_id"),
+        Field("lead_company", expression=_COMPANY, kind=Kind.TEXT),
         Field("key"),
         Field("sentence"),
         Field("reason"),
@@ -70,7 +81,8 @@ SUGGESTIONS = Listing(
         is_true("is_open", 't."ended_at" IS NULL AND t."decision" = \'\''),
         one_of("decision", Decision),
         refers_to("opportunity_id"),
-        refers_to("owner_id", sql=_DEALS_OF),
+        refers_to("lead_id"),
+        refers_to("owner_id", sql=_OWNED_BY),
     ),
     orderings=(
         Ordering("value", 'coalesce(t."value", 0)', Kind.MONEY),

@@ -9,9 +9,18 @@ from apps.core.actors import system_actor
 from apps.core.journal import Recorded, on
 from apps.customer_success.events import NEWS_OF_CUSTOMERS
 from apps.intelligence.services import training  # noqa: F401  declares how its jobs are started
+from apps.intelligence.services.lead_suggestions import suggest_about_leads
 from apps.intelligence.services.scoring import score_deals, score_leads
 from apps.intelligence.services.suggestions import suggest, suggest_to_customers
-from apps.leads.events import LeadCreated
+from apps.leads.events import (
+    LeadAssigned,
+    LeadConverted,
+    LeadCreated,
+    LeadsMerged,
+    LeadStatusChanged,
+    LeadsUnmerged,
+    LeadUpdated,
+)
 from apps.opportunities.events import (
     OpportunityCreated,
     OpportunityStageChanged,
@@ -61,3 +70,27 @@ def suggest_to_changed_customers(happened: Sequence[Recorded]) -> None:
         account_ids={one.event.account_id for one in happened},
         actor=system_actor(door="handler", request_id=happened[-1].correlation_id),
     )
+
+
+@on(
+    LeadCreated,
+    LeadUpdated,
+    LeadAssigned,
+    LeadStatusChanged,
+    LeadConverted,
+    LeadsMerged,
+    LeadsUnmerged,
+    ActivityLogged,
+    ActivityCompleted,
+    batch=500,
+)
+def suggest_about_changed_leads(happened: Sequence[Recorded]) -> None:
+    """What is suggested follows the leads, those folded together, and who answered them."""
+    told = {one.event.lead_id for one in happened} - {None}
+    for one in happened:
+        told.update(getattr(one.event, "merged_ids", ()), getattr(one.event, "restored_ids", ()))
+    if told:
+        suggest_about_leads(
+            ids=sorted(told),
+            actor=system_actor(door="handler", request_id=happened[-1].correlation_id),
+        )

@@ -15,6 +15,7 @@ from apps.core.money import ZERO, MoneyField
 from apps.intelligence.querysets import SuggestionQuerySet
 from apps.intelligence.rules.columns import Subject, Verdict
 from apps.intelligence.rules.suggestions import Decision, Ending
+from apps.leads.models import Lead
 from apps.opportunities.models import Opportunity
 from apps.users.models import User
 
@@ -105,15 +106,23 @@ class DealProbability(models.Model):
 
 
 class Suggestion(models.Model):
-    """One thing to do about an open deal, until it is done or the deal is closed.
+    """One thing to do about an open deal or lead, until it is done or that is closed.
 
     `gain` is in points of the deal's score; `value` is what that is worth of its amount, in the
-    organisation's currency, unknown where a rate of exchange is. Whatever was decided of it stays.
+    organisation's currency, unknown where a rate of exchange is. Of a lead both go by what sales
+    are usually like. Whatever was decided of it stays.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     opportunity = models.ForeignKey(
-        Opportunity, on_delete=models.CASCADE, related_name="suggestions", db_index=False
+        Opportunity,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="suggestions",
+        db_index=False,
+    )
+    lead = models.ForeignKey(
+        Lead, null=True, on_delete=models.CASCADE, related_name="suggestions", db_index=False
     )
     key = models.CharField(max_length=30)
     sentence = models.CharField("what to do", max_length=255)
@@ -143,10 +152,24 @@ class Suggestion(models.Model):
             models.Index(
                 fields=["decided_at"], name="suggestion_decided", condition=~Q(decision="")
             ),
+            models.Index(fields=["lead"], name="suggestion_of_lead", condition=~Q(lead=None)),
+            models.Index(
+                fields=["ended_at"],
+                name="suggestion_over",
+                condition=Q(ended_at__isnull=False, decision=""),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
                 "opportunity", "key", name="suggestion_once", condition=Q(ended_at=None)
+            ),
+            models.UniqueConstraint(
+                "lead", "key", name="suggestion_of_lead_once", condition=Q(ended_at=None)
+            ),
+            models.CheckConstraint(
+                condition=Q(opportunity=None, lead__isnull=False)
+                | Q(opportunity__isnull=False, lead=None),
+                name="suggestion_about_one",
             ),
             models.CheckConstraint(
                 condition=Q(decision="", decided_at=None, decided_by=None, because="")

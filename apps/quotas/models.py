@@ -1,4 +1,4 @@
-"""Quotas, and the ledger of what won deals are credited to whom."""
+"""Quotas, the ledger of what won deals are credited to whom, and the count of activities."""
 
 from __future__ import annotations
 
@@ -169,3 +169,43 @@ class QuotaCredit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.converted} of {self.opportunity_id}"
+
+
+class ActivityCount(models.Model):
+    """How many activities a person completed on a day, or were completed in a territory.
+
+    Days are the organisation's. Written from what `ActivityNews` brings, and by nothing else.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    holder_id = models.UUIDField()
+    day = models.DateField()
+    count = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["holder_id", "day"], include=["count"], name="activity_count_of_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} on {self.day}"
+
+
+class ActivityNews(models.Model):
+    """An activity that counts for somebody from now on, or not any more, until it is counted.
+
+    Triggers on activities write it in the transaction of whatever changed them.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    holder_id = models.UUIDField()
+    completed_at = models.DateTimeField()
+    count = models.IntegerField()
+
+    class Meta:
+        verbose_name_plural = "activity news"
+
+    def __str__(self) -> str:
+        return f"{self.count:+} at {self.completed_at}"

@@ -23,7 +23,7 @@ _WORKING_DAYS = 5
 
 
 class QuotaType(TextChoices):
-    """What a quota counts. Activities are not credited yet."""
+    """What a quota counts: money of won deals, won deals, or completed activities."""
 
     REVENUE = "revenue"
     DEALS = "deals"

@@ -113,10 +113,11 @@ def _current(kind: PeriodKind) -> Period:
 
 
 def _set_quotas(people: People, actor: Actor) -> None:
-    """What the manager is to bring in this quarter, shared out with a cushion."""
+    """What the team is to bring in this quarter, shared out with a cushion, and how much to do."""
+    quarter = _current(PeriodKind.QUARTER)
     quota = set_quota(
         user_id=people.manager.pk,
-        period=_current(PeriodKind.QUARTER).key,
+        period=quarter.key,
         quota_type=QuotaType.REVENUE,
         quota_amount=Decimal(1_600_000),
         actor=actor,
@@ -130,6 +131,14 @@ def _set_quotas(people: People, actor: Actor) -> None:
         over_assignment=Decimal("3.125"),
         actor=actor,
     )
+    for person in (people.rep, people.rep2):
+        set_quota(
+            user_id=person.pk,
+            period=quarter.key,
+            quota_type=QuotaType.ACTIVITIES,
+            quota_amount=Decimal(150),
+            actor=actor,
+        )
 
 
 def _plan_commissions(people: People, actor: Actor) -> None:

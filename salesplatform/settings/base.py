@@ -195,8 +195,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.intelligence.tasks.suggest_about_open_deals",
         "schedule": crontab(hour=5, minute=0),
     },
+    "suggestions about leads": {
+        "task": "apps.intelligence.tasks.suggest_about_waiting_leads",
+        "schedule": crontab(hour=5, minute=10),
+    },
     "resume stalled jobs": {
         "task": "apps.core.tasks.resume_stalled_jobs",
+        "schedule": timedelta(minutes=1),
+    },
+    "count moved activities": {
+        "task": "apps.quotas.tasks.count_moved_activities",
         "schedule": timedelta(minutes=1),
     },
     "seal history": {
@@ -222,6 +230,10 @@ CELERY_BEAT_SCHEDULE = {
     "forget what is old: forecasts": {
         "task": "apps.forecasts.tasks.forget_what_is_old",
         "schedule": crontab(hour=3, minute=20),
+    },
+    "forget what is old: intelligence": {
+        "task": "apps.intelligence.tasks.forget_what_is_old",
+        "schedule": crontab(hour=3, minute=35),
     },
     "forget what is old: integrations": {
         "task": "apps.integrations.tasks.forget_what_is_old",

@@ -38,7 +38,7 @@ BY_A_COMMAND = """
     customer_success: record_health record_usage record_nps record_ticket record_escalation
         record_feature_request close_unlisted_tickets
     integrations: handle_due pull_from_partners
-    intelligence: suggest_everywhere suggest_to_customers
+    intelligence: suggest_everywhere suggest_to_customers suggest_about_open_leads
     leads: create_lead take_qualified_lead record_campaign move_leads delete_leads delete_lead
     quotas: allocate_quota plan_quotas
     users: consent

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.commissions.models import CommissionEntry
@@ -32,7 +34,9 @@ from apps.forecasts.services.finance import issue_report
 from apps.forecasts.services.submissions import submit_forecast
 from apps.integrations.services.inbox import take_message
 from apps.intelligence.models import Suggestion
+from apps.intelligence.services.lead_suggestions import suggest_about_leads
 from apps.intelligence.services.suggestions import suggest
+from apps.leads.models import Lead
 from apps.leads.services.campaigns import record_campaign
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.merging import merge_leads
@@ -263,7 +267,14 @@ def _forecast(rep: User) -> None:
 def _suggest(world: World, rep: User) -> None:
     deals = Opportunity.objects.filter(owner=rep).values_list("pk", flat=True)
     suggest(ids=list(deals), actor=system_actor(door="test"))
-    suggestions = Suggestion.objects.filter(opportunity__owner=rep)
+    leads = Lead.objects.filter(owner=rep)
+    long_ago = timezone.now() - timedelta(days=9)
+    leads.filter(status="new").update(score=90, created_at=long_ago, last_activity_at=None)
+    suggest_about_leads(
+        ids=list(leads.values_list("pk", flat=True)), actor=system_actor(door="test")
+    )
+    assert Suggestion.objects.filter(lead__owner=rep).exists()
+    suggestions = Suggestion.objects.filter(Q(opportunity__owner=rep) | Q(lead__owner=rep))
     world.ids |= set(suggestions.values_list("pk", flat=True))
 
 

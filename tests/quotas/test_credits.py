@@ -173,7 +173,10 @@ def test_the_command_tells_what_differs_and_credits_what_nobody_heard(rep, deliv
         call_command("verify_credits", stdout=StringIO())
     told = StringIO()
     call_command("verify_credits", "--credit", stdout=told)
-    assert told.getvalue() == "Wrote 1 entries.\nThe ledger agrees with the deals.\n"
+    assert told.getvalue() == (
+        "Wrote 1 entries and counted 0 days.\n"
+        "What is credited agrees with the deals and activities.\n"
+    )
     assert CreditedDeal.objects.count() == 1
 
 

@@ -6,6 +6,7 @@ one index descent per id); many by arrays with `= ANY` while walking the order's
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -133,6 +134,39 @@ class ParentScope:
         """The parent's."""
         parent = f'FROM "{self.table}" AS parent WHERE parent.id = t."{self.reference}"'
         return f"(SELECT parent.owner_id {parent})", f"(SELECT parent.territory_id {parent})"
+
+
+@dataclass(frozen=True)
+class EitherScope:
+    """Rows about one thing or another, seen by whoever sees that and has the right to its kind."""
+
+    parents: tuple[tuple[str, ParentScope], ...]
+
+    def condition(self, actor: Actor) -> Condition:
+        """The rows whose parent, of whichever kind, is within reach and not in the bin."""
+        return self._any(actor, ParentScope.condition)
+
+    def condition_by_key(self, actor: Actor) -> Condition:
+        """The same for rows that are found by their keys."""
+        return self._any(actor, ParentScope.condition_by_key)
+
+    def _any(self, actor: Actor, within: Callable[[ParentScope, Actor], Condition]) -> Condition:
+        found = [within(scope, actor) for right, scope in self.parents if actor.may(right)]
+        if not found:
+            return NEVER
+        return Condition(
+            f"({' OR '.join(one.sql for one in found)})",
+            tuple(one for each in found for one in each.parameters),
+        )
+
+    def branches(self, actor: Actor) -> list[Condition] | None:
+        """Always the one condition: such rows are listed parent by parent."""
+        return None
+
+    def place(self) -> tuple[str, str]:
+        """The parent's."""
+        owners, territories = zip(*(scope.place() for _, scope in self.parents), strict=True)
+        return f"coalesce({', '.join(owners)})", f"coalesce({', '.join(territories)})"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""What would help deals most: a list, a tab on a deal's page, and a panel on the start page."""
+"""What would help deals and leads most: a list, a tab on their pages, and a panel on the start
+page."""
 
 from __future__ import annotations
 
@@ -23,6 +24,8 @@ from apps.core.money import ZERO
 from apps.intelligence.models import Suggestion
 from apps.intelligence.rules.suggestions import Decision
 from apps.intelligence.services.suggestions import accept_suggestion, dismiss_suggestion
+from apps.leads.models import Lead
+from apps.leads.permissions import READ_LEAD
 from apps.opportunities.models import Opportunity
 from apps.opportunities.permissions import READ_OPPORTUNITY, WRITE_OPPORTUNITY
 
@@ -53,25 +56,24 @@ class DecisionFilter(ChoiceOf):
 
 @admin.register(Suggestion)
 class SuggestionAdmin(ActorAdmin):
-    """What to do about deals, what is worth most first."""
+    """What to do about deals and leads, what is worth most first."""
 
     read = READ_OPPORTUNITY
     subject = "suggestion_id"
     ordering = WORTH_MOST
     shows_happenings = False
-    list_display = ("what", "reason", "deal", "owner", "worth", "points", "standing")
-    list_select_related = ("opportunity__owner",)
+    list_display = ("what", "reason", "about", "owner", "worth", "points", "standing")
     list_filter = (DecisionFilter,)
     sortable_by = ()
     fields = (
         ("sentence", "standing"),
         "reason",
-        ("deal", "owner"),
+        ("about", "owner"),
         ("worth", "points"),
         ("made", "decided"),
         "because",
     )
-    readonly_fields = ("standing", "deal", "owner", "worth", "points", "made", "decided")
+    readonly_fields = ("standing", "about", "owner", "worth", "points", "made", "decided")
     operations = (
         Operation(
             name="accept",
@@ -102,19 +104,25 @@ class SuggestionAdmin(ActorAdmin):
         """What, in one sentence."""
         return row.sentence
 
-    @display(description="Opportunity")
-    def deal(self, row: Suggestion) -> Any:
-        """What it is about."""
-        return show.link(Opportunity, row.opportunity_id, row.opportunity)
+    def rows(self, actor: Actor, *, with_bin: bool = False) -> Any:
+        """Those within reach, with what names a lead without naming a person."""
+        return _named(super().rows(actor))
+
+    @display(description="About")
+    def about(self, row: Suggestion) -> Any:
+        """The deal or lead."""
+        if row.lead_id is not None:
+            return show.link(Lead, row.lead_id, _name(row))
+        return show.link(Opportunity, row.opportunity_id, _name(row))
 
     @display(description="Owner")
     def owner(self, row: Suggestion) -> Any:
-        """Whose deal it is."""
-        return show.cut(str(row.opportunity.owner))
+        """Whose deal or lead it is."""
+        return show.cut(_lead_owner(row) if row.opportunity is None else str(row.opportunity.owner))
 
     @display(description="Worth")
     def worth(self, row: Suggestion) -> Any:
-        """What the points come to of the deal's amount."""
+        """What the points come to of the deal's amount, or of what a lead is usually worth."""
         return _money(row)
 
     @display(description="Points")
@@ -140,6 +148,21 @@ class SuggestionAdmin(ActorAdmin):
         return show.two_lines(str(row.decided_by), show.moment(row.decided_at))
 
 
+def _named(rows: Any) -> Any:
+    return rows.select_related("opportunity__owner").annotate(
+        company=F("lead__company"), lead_owner=F("lead__owner__name")
+    )
+
+
+def _name(row: Any) -> str:
+    """A deal's name, or a lead's company: who reads about the person opens the lead."""
+    return str(row.opportunity or row.company or "A lead")
+
+
+def _lead_owner(row: Any) -> str:
+    return row.lead_owner or ""
+
+
 def _standing(row: Suggestion) -> Any:
     return show.state_badge(row.ended_as or row.decision or "open", _TONES)
 
@@ -149,7 +172,7 @@ def _money(row: Suggestion) -> Any:
 
 
 class SuggestionsInline(ReadOnlyInline):
-    """What to do about a deal."""
+    """What to do about a deal, or a lead."""
 
     model = Suggestion
     fields = ("what", "reason", "points", "standing")
@@ -173,14 +196,22 @@ class SuggestionsInline(ReadOnlyInline):
         return _standing(row)
 
 
+class LeadSuggestionsInline(SuggestionsInline):
+    """What to do about a lead."""
+
+    needs = READ_LEAD
+
+
 deal_page: Any = admin.site.get_model_admin(Opportunity)
 deal_page.inlines = (SuggestionsInline, *deal_page.inlines)
+lead_page: Any = admin.site.get_model_admin(Lead)
+lead_page.inlines = (LeadSuggestionsInline, *lead_page.inlines)
 
 
 @panel(order=15, needs=READ_OPPORTUNITY)
 def worth_most(actor: Actor) -> Panel | None:
-    """What would help the deals within reach most; nothing where nothing would."""
-    rows = Suggestion.objects.visible_to(actor).undecided().select_related("opportunity")
+    """What would help the deals and leads within reach most; nothing where nothing would."""
+    rows = _named(Suggestion.objects.visible_to(actor).undecided())
     found = list(rows.order_by(*WORTH_MOST)[:SHOWN])
     if not found:
         return None
@@ -190,6 +221,8 @@ def worth_most(actor: Actor) -> Panel | None:
         address=show.list_of(Suggestion),
         template="admin/intelligence/suggestions.html",
         context={
-            "suggestions": [(show.page_of(Suggestion, one.pk), one, _money(one)) for one in found]
+            "suggestions": [
+                (show.page_of(Suggestion, one.pk), one, _name(one), _money(one)) for one in found
+            ]
         },
     )

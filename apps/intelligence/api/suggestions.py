@@ -1,4 +1,4 @@
-"""`/intelligence/suggestions`: what would help deals most, and what came of saying so."""
+"""`/intelligence/suggestions`: what would help deals and leads most, and what came of saying so."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from apps.intelligence.models import Suggestion
 from apps.intelligence.rules.suggestions import Decision
 from apps.intelligence.selectors.suggestions import outcomes
 from apps.intelligence.services.suggestions import accept_suggestion, dismiss_suggestion
+from apps.leads.fields import LEADS
 from apps.opportunities.fields import OPPORTUNITIES
 
 TAGS = ("intelligence",)
@@ -31,7 +32,8 @@ class SuggestionReceipt(serializers.Serializer):
     """What was decided."""
 
     id = serializers.UUIDField()
-    opportunity_id = serializers.UUIDField()
+    opportunity_id = serializers.UUIDField(allow_null=True)
+    lead_id = serializers.UUIDField(allow_null=True)
     decision = serializers.ChoiceField(Decision.choices)
     decided_at = serializers.DateTimeField()
 
@@ -41,6 +43,7 @@ def suggestion_receipt(row: Suggestion) -> dict[str, Any]:
     return {
         "id": row.pk,
         "opportunity_id": row.opportunity_id,
+        "lead_id": row.lead_id,
         "decision": row.decision,
         "decided_at": row.decided_at,
     }
@@ -50,7 +53,9 @@ class SuggestionCollection(Endpoint):
     """`/intelligence/suggestions`."""
 
     get = listed(
-        SUGGESTIONS, summary="What would help deals within reach, the most first", tags=TAGS
+        SUGGESTIONS,
+        summary="What would help deals and leads within reach, the most first",
+        tags=TAGS,
     )
 
 
@@ -63,6 +68,18 @@ class OpportunitySuggestions(Endpoint):
         stated="opportunity_id",
         summary="What would help an opportunity, the most first",
         tags=("opportunities",),
+    )
+
+
+class LeadSuggestions(Endpoint):
+    """`/leads/{lead_id}/suggestions`."""
+
+    get = listed(
+        SUGGESTIONS,
+        within=LEADS,
+        stated="lead_id",
+        summary="What would help a lead, the most first",
+        tags=("leads",),
     )
 
 
@@ -89,7 +106,7 @@ class SuggestionDismissal(Endpoint):
 
 
 class OutcomesQuery(Days):
-    """When they were decided on, and whose deals they are about."""
+    """When they were decided on, and whose deals and leads they are about."""
 
     usual_days = 90
 
@@ -99,7 +116,8 @@ class OutcomesQuery(Days):
 class OutcomeAnswer(serializers.Serializer):
     """What came of suggestions of one kind, by what was decided.
 
-    `done` is of those that ended; `won` of those whose deals are closed by now.
+    `done` is of those that ended; `won` of those whose deals are closed by now, or leads converted
+    or given up.
     """
 
     key = serializers.CharField()

@@ -8,6 +8,7 @@ from apps.intelligence.api.models import (
     ScoreModelItem,
 )
 from apps.intelligence.api.suggestions import (
+    LeadSuggestions,
     OpportunitySuggestions,
     SuggestionAcceptance,
     SuggestionCollection,
@@ -24,6 +25,7 @@ urlpatterns = [
     path("intelligence/suggestions/<uuid:suggestion_id>/accept", SuggestionAcceptance.as_view()),
     path("intelligence/suggestions/<uuid:suggestion_id>/dismiss", SuggestionDismissal.as_view()),
     path("intelligence/win-loss", WinLossView.as_view()),
+    path("leads/<uuid:lead_id>/suggestions", LeadSuggestions.as_view()),
     path("opportunities/<uuid:opportunity_id>/score", OpportunityScore.as_view()),
     path("opportunities/<uuid:opportunity_id>/suggestions", OpportunitySuggestions.as_view()),
 ]

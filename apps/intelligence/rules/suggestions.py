@@ -1,10 +1,10 @@
-"""The next best action: what would help a deal most, and why."""
+"""The next best action: what would help a deal or a lead most, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import TextChoices
@@ -29,12 +29,14 @@ class Decision(TextChoices):
 
 
 class Ending(TextChoices):
-    """How a suggestion ended: what it asks for is done, the deal is closed or deleted, or what was
-    decided is too long ago."""
+    """How a suggestion ended: what it asks for is done, the deal is closed, the lead is converted
+    or given up, either is deleted, or what was decided is too long ago."""
 
     DONE = "done"
     WON = "won"
     LOST = "lost"
+    CONVERTED = "converted"
+    GIVEN_UP = "given_up", "Given up"
     DELETED = "deleted"
     LAPSED = "lapsed"
 
@@ -64,7 +66,7 @@ class OpenDeal:
 
 @dataclass(frozen=True)
 class Suggested:
-    """One thing to do. `gain` is in points of the deal's score.
+    """One thing to do. `gain` is in points of the deal's score, or percent of what a lead is worth.
 
     What `is_early` is not worth asking yet, though it is not done either.
     """
@@ -76,7 +78,7 @@ class Suggested:
     is_early: bool = False
 
     def value_of(self, amount: Decimal) -> Decimal:
-        """What it is worth to do it: a point of the score is taken for a percent of winning."""
+        """What it is worth to do it: a point is taken for a percent of winning."""
         return to_cents(amount * self.gain / 100)
 
 
@@ -139,6 +141,95 @@ def _worth_knowing(health: Health) -> Iterator[Suggested]:
     if not health.knows_decision_criteria:
         ask, reason = "Ask how they decide.", "Nobody knows what they decide by."
         yield Suggested("decision_criteria", ask, reason, _GAIN_OF_CRITERIA, is_early)
+
+
+# What only those do who may assign.
+ASSIGN = "assign"
+# A lead of this score is a good one.
+GOOD_SCORE = 60
+ANSWERED_WITHIN = timedelta(days=1)
+CONVERTED_WITHIN = timedelta(days=7)
+_GAIN_OF_ANSWER = 10
+_GAIN_OF_ASSIGNMENT = 10
+_GAIN_OF_CONVERSION = 8
+
+
+@dataclass(frozen=True)
+class OpenLead:
+    """What suggestions about a lead go by.
+
+    Attributes:
+        is_unrouted: whether no territory claimed it and nobody owns it.
+        captured_at: when it came in.
+        qualified_at: since when it is worth selling to, if it is.
+        heard_at: when somebody was last in touch, if anybody was.
+        has_plan: whether something about it is planned.
+    """
+
+    status: str
+    score: int
+    is_unrouted: bool
+    captured_at: datetime
+    qualified_at: datetime | None
+    heard_at: datetime | None
+    has_plan: bool
+
+    @property
+    def is_good(self) -> bool:
+        """Whether its score says that it is worth hurrying."""
+        return self.score >= GOOD_SCORE
+
+
+def suggestions_for_lead(
+    lead: OpenLead, now: datetime, day_of: Callable[[datetime], date]
+) -> list[Suggested]:
+    """What to do about an open lead, what helps most first; `day_of` is the organisation's day."""
+    found = [*_assignment(lead), *_answer(lead, now, day_of)]
+    if lead.qualified_at is not None and now - lead.qualified_at > CONVERTED_WITHIN:
+        reason = f"Qualified on {_in_words(day_of(lead.qualified_at))}."
+        found.append(
+            Suggested("convert", "Convert it, or give it up.", reason, _GAIN_OF_CONVERSION)
+        )
+    if lead.status == "contacted" and not lead.has_plan:
+        heard_at = lead.heard_at or lead.captured_at
+        if now - heard_at > QUIET:
+            reason = f"Quiet since {_in_words(day_of(heard_at))}, and nothing is planned."
+            found.append(Suggested("follow_up", "Get in touch again.", reason, _GAIN_OF_CONTACT))
+    return sorted(found, key=lambda one: (-one.gain, one.key))
+
+
+def _assignment(lead: OpenLead) -> Iterator[Suggested]:
+    if lead.is_unrouted and lead.is_good:
+        reason = f"Its score is {lead.score}, and nobody owns it."
+        yield Suggested(ASSIGN, "Give it to somebody.", reason, _GAIN_OF_ASSIGNMENT)
+
+
+def _answer(
+    lead: OpenLead, now: datetime, day_of: Callable[[datetime], date]
+) -> Iterator[Suggested]:
+    is_waiting = lead.status == "new" and lead.heard_at is None and not lead.is_unrouted
+    if is_waiting and lead.is_good and now - lead.captured_at > ANSWERED_WITHIN:
+        captured = _in_words(day_of(lead.captured_at))
+        reason = f"Its score is {lead.score}, and nobody answered since {captured}."
+        yield Suggested("answer", "Answer it.", reason, _GAIN_OF_ANSWER)
+
+
+@dataclass(frozen=True)
+class Typical:
+    """What sales of this organisation are like: how many leads are converted, how many deals are
+    won, and the amount in the middle of those that were."""
+
+    converted: Decimal
+    won: Decimal
+    amount: Decimal
+
+    def worth_of(self, chance: Decimal | None) -> Decimal:
+        """What may be expected of a lead that is converted with this chance, else the usual one.
+
+        To two figures: no more is known, and it stays the same from night to night.
+        """
+        exact = self.amount * self.won * (self.converted if chance is None else chance)
+        return Decimal(f"{exact:.1e}")
 
 
 def _in_words(day: date) -> str:

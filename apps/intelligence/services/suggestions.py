@@ -1,4 +1,4 @@
-"""What is suggested about deals, and what people make of it."""
+"""What is suggested about deals and leads, and what people make of it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,16 @@ from apps.core.periods import organisation_day
 from apps.core.permissions import require
 from apps.customer_success.selectors import standings_of
 from apps.intelligence.errors import DecidedOtherwise, SuggestionOver
-from apps.intelligence.events import SuggestionAccepted, SuggestionDismissed
+from apps.intelligence.events import (
+    LeadSuggestionAccepted,
+    LeadSuggestionDismissed,
+    SuggestionAccepted,
+    SuggestionDismissed,
+)
 from apps.intelligence.models import Suggestion
 from apps.intelligence.permissions import SUGGEST
 from apps.intelligence.rules.suggestions import (
+    ASSIGN,
     PATIENCE,
     Decision,
     Ending,
@@ -34,23 +40,89 @@ from apps.intelligence.rules.suggestions import (
     Suggested,
     suggestions_for,
 )
+from apps.leads.permissions import WRITE_LEAD
 from apps.opportunities.models import Opportunity
 from apps.opportunities.permissions import WRITE_OPPORTUNITY
 from apps.opportunities.selectors import processes
 from apps.opportunities.services.scores import health_of
+from apps.territories.permissions import ASSIGN_TERRITORY
 
 BATCH = 1_000
 _SAID = ("sentence", "reason", "gain", "value")
 _ENDED = ("ended_at", "ended_as")
 
 
-@dataclass
-class _News:
-    """What is new about the suggestions of some deals."""
+# What is to be suggested about one of them, by key, and what that is worth where it is known.
+Wanted = Mapping[str, tuple[Suggested, Decimal | None]]
 
+
+@dataclass
+class News:
+    """What is new about the suggestions of some deals, or of some leads (`about`)."""
+
+    about: str
+    now: datetime
+    standing: dict[UUID, list[Suggestion]]
     made: list[Suggestion] = field(default_factory=list)
     changed: list[Suggestion] = field(default_factory=list)
     ended: list[Suggestion] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, about: str, ids: Sequence[UUID], now: datetime) -> News:
+        """None so far: what stands about these, locked until the transaction ends."""
+        standing: dict[UUID, list[Suggestion]] = defaultdict(list)
+        rows = Suggestion.objects.standing().filter(**{f"{about}__any": ids})
+        for row in rows.select_for_update().order_by(about, "key"):
+            standing[getattr(row, about)].append(row)
+        return cls(about, now, standing)
+
+    def compare(self, one_id: UUID, wanted: Wanted, ending: Ending) -> None:
+        """Put in what differs between what stands about one of them and what is wanted."""
+        fresh = dict(wanted)
+        for row in self.standing[one_id]:
+            if row.key not in wanted:
+                self._end(row, ending)
+            elif _is_long_decided(row, self.now):
+                self._end(row, Ending.LAPSED)
+            else:
+                self._say(row, *fresh.pop(row.key))
+        for key, (suggested, value) in fresh.items():
+            if not suggested.is_early:
+                row = Suggestion(key=key, made_at=self.now, **{self.about: one_id})
+                _put(row, _said(suggested, value))
+                self.made.append(row)
+
+    def _say(self, row: Suggestion, suggested: Suggested, value: Decimal | None) -> None:
+        said = _said(suggested, value)
+        if not row.decision and said != {name: getattr(row, name) for name in said}:
+            _put(row, said)
+            self.changed.append(row)
+
+    def _end(self, row: Suggestion, ending: Ending) -> None:
+        row.ended_at, row.ended_as = self.now, ending
+        self.ended.append(row)
+
+    def keep(self) -> int:
+        """Write it; returns how many suggestions were made, changed or ended."""
+        update_rows(self.changed, _SAID)
+        update_rows(self.ended, _ENDED)
+        # Two who look at one of them at once suggest the same.
+        Suggestion.objects.bulk_create(self.made, ignore_conflicts=True)
+        return len(self.made) + len(self.changed) + len(self.ended)
+
+
+def _said(suggested: Suggested, value: Decimal | None) -> dict[str, Any]:
+    return {
+        "sentence": suggested.sentence,
+        "reason": suggested.reason,
+        "gain": suggested.gain,
+        "value": value,
+    }
+
+
+def _put(row: Suggestion, said: Mapping[str, Any]) -> None:
+    for name, value in said.items():
+        setattr(row, name, value)
 
 
 @command
@@ -65,19 +137,11 @@ def suggest(*, ids: Sequence[UUID], actor: Actor) -> int:
     require(actor, SUGGEST)
     now = timezone.now()
     deals = read_rows(Opportunity, set(ids))
-    rows = Suggestion.objects.standing().filter(opportunity_id__any=[one.pk for one in deals])
-    standing: dict[UUID, list[Suggestion]] = defaultdict(list)
-    for row in rows.select_for_update().order_by("opportunity_id", "key"):
-        standing[row.opportunity_id].append(row)
+    news = News.of("opportunity_id", [one.pk for one in deals], now)
     wanted = _wanted([one for one in deals if one.is_open and not one.is_in_bin], now)
-    news = _News()
     for deal in deals:
-        _compare(deal, standing[deal.pk], wanted.get(deal.pk, {}), now, news)
-    update_rows(news.changed, _SAID)
-    update_rows(news.ended, _ENDED)
-    # Two who look at a deal at once suggest the same.
-    Suggestion.objects.bulk_create(news.made, ignore_conflicts=True)
-    return len(news.made) + len(news.changed) + len(news.ended)
+        news.compare(deal.pk, wanted.get(deal.pk, {}), _ending(deal))
+    return news.keep()
 
 
 def suggest_to_customers(*, account_ids: Collection[UUID], actor: Actor) -> int:
@@ -111,7 +175,8 @@ def accept_suggestion(*, suggestion_id: UUID, actor: Actor) -> Suggestion:
     """
     row, is_news = _decide(suggestion_id, Decision.ACCEPTED, "", actor)
     if is_news:
-        publish(SuggestionAccepted(**_about(row)), actor=actor)
+        told = LeadSuggestionAccepted if row.lead_id else SuggestionAccepted
+        publish(told(**_about(row)), actor=actor)
     return row
 
 
@@ -123,7 +188,8 @@ def dismiss_suggestion(*, suggestion_id: UUID, because: str = "", actor: Actor) 
     """
     row, is_news = _decide(suggestion_id, Decision.DISMISSED, because, actor)
     if is_news:
-        publish(SuggestionDismissed(**_about(row)), actor=actor)
+        told = LeadSuggestionDismissed if row.lead_id else SuggestionDismissed
+        publish(told(**_about(row)), actor=actor)
     return row
 
 
@@ -135,7 +201,7 @@ def _decide(
     row = Suggestion.objects.select_for_update().filter(pk__in=visible).first()
     if row is None:
         raise NotFound
-    require(actor, WRITE_OPPORTUNITY)
+    require(actor, right_to_decide(row))
     if row.decision == decision:
         return row, False
     if row.ended_at is not None:
@@ -148,53 +214,20 @@ def _decide(
     return row, True
 
 
+def right_to_decide(row: Suggestion) -> str:
+    """What somebody needs to decide on a suggestion: to do it."""
+    if row.lead_id is None:
+        return WRITE_OPPORTUNITY
+    return ASSIGN_TERRITORY if row.key == ASSIGN else WRITE_LEAD
+
+
 def _about(row: Suggestion) -> dict[str, Any]:
-    return {"opportunity_id": row.opportunity_id, "suggestion_id": row.pk, "key": row.key}
-
-
-def _compare(
-    deal: Opportunity,
-    standing: Sequence[Suggestion],
-    wanted: Mapping[str, tuple[Suggested, Decimal | None]],
-    now: datetime,
-    news: _News,
-) -> None:
-    """Put what differs between what stands and what is wanted into the news."""
-    fresh = dict(wanted)
-    for row in standing:
-        if row.key not in wanted:
-            _end(row, _ending(deal), now, news)
-        elif _is_long_decided(row, now):
-            _end(row, Ending.LAPSED, now, news)
-        else:
-            suggested, value = fresh.pop(row.key)
-            said = (suggested.sentence, suggested.reason, suggested.gain, value)
-            if not row.decision and said != tuple(getattr(row, name) for name in _SAID):
-                row.sentence, row.reason, row.gain, row.value = said
-                news.changed.append(row)
-    for key, (suggested, value) in fresh.items():
-        if suggested.is_early:
-            continue
-        news.made.append(
-            Suggestion(
-                opportunity_id=deal.pk,
-                key=key,
-                sentence=suggested.sentence,
-                reason=suggested.reason,
-                gain=suggested.gain,
-                value=value,
-                made_at=now,
-            )
-        )
+    about = {"lead_id": row.lead_id} if row.lead_id else {"opportunity_id": row.opportunity_id}
+    return {**about, "suggestion_id": row.pk, "key": row.key}
 
 
 def _is_long_decided(row: Suggestion, now: datetime) -> bool:
     return row.decided_at is not None and row.decided_at + PATIENCE[Decision(row.decision)] <= now
-
-
-def _end(row: Suggestion, ending: Ending, now: datetime, news: _News) -> None:
-    row.ended_at, row.ended_as = now, ending
-    news.ended.append(row)
 
 
 def _ending(deal: Opportunity) -> Ending:
@@ -203,16 +236,14 @@ def _ending(deal: Opportunity) -> Ending:
     return Ending.DONE if deal.is_open else Ending(deal.kind)
 
 
-def _wanted(
-    deals: Sequence[Opportunity], now: datetime
-) -> dict[UUID, dict[str, tuple[Suggested, Decimal | None]]]:
+def _wanted(deals: Sequence[Opportunity], now: datetime) -> dict[UUID, Wanted]:
     """What is to be suggested about open deals, by key, and what it is worth."""
     today = organisation_day(now)
     compiled = processes({one.pipeline_id for one in deals})
     heard = dict(_heard_of(deals, now))
     rates = rates_on({(one.currency, today) for one in deals})
     customers = standings_of({one.account_id for one in deals})
-    found = {}
+    found: dict[UUID, Wanted] = {}
     for deal in deals:
         last, has_plan = heard.get(deal.pk, (None, False))
         stage = compiled[deal.pipeline_id].stage(deal.stage_key)

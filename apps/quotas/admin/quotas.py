@@ -118,11 +118,12 @@ class PartsInline(ReadOnlyInline):
     @display(description="Quota")
     def share(self, row: Quota) -> Any:
         """What is to be brought in."""
-        return _target(row)
+        return _counted(row, row.amount)
 
 
-def _target(row: Quota) -> Any:
-    return show.money(row.amount, row.currency if row.quota_type == QuotaType.REVENUE else "")
+def _counted(row: Quota, amount: Decimal) -> Any:
+    """An amount of what a quota counts: money, or a number."""
+    return show.money(amount, row.currency if row.quota_type == QuotaType.REVENUE else "")
 
 
 @admin.register(Quota)
@@ -201,15 +202,13 @@ class QuotaAdmin(ActorAdmin):
 
     @display(description="Attained")
     def attained(self, row: Quota) -> Any:
-        """What won deals of the period are credited."""
-        currency = row.currency if row.quota_type == QuotaType.REVENUE else ""
-        return show.money(self._attained(row), currency)
+        """What is credited for its period."""
+        return _counted(row, self._attained(row))
 
     @display(description="Percent")
     def percentage(self, row: Quota) -> str:
         """Of the quota, without a limit."""
-        attained = self._attained(row)
-        found = None if attained is None else percentage_of(attained, row.amount)
+        found = percentage_of(self._attained(row), row.amount)
         return show.NOTHING if found is None else f"{found} %"
 
     @staticmethod
@@ -223,13 +222,13 @@ class QuotaAdmin(ActorAdmin):
     def shared_out(self, row: Quota) -> Any:
         """What its parts come to."""
         parts = self._allocated(row)
-        return show.NOTHING if parts is None else show.money(parts, row.currency)
+        return show.NOTHING if parts is None else _counted(row, parts)
 
     @display(description="Gap")
     def gap(self, row: Quota) -> Any:
         """What nobody was given; below zero where more was given than there is."""
         parts = self._allocated(row)
-        return show.NOTHING if parts is None else show.money(row.amount - parts, row.currency)
+        return show.NOTHING if parts is None else _counted(row, row.amount - parts)
 
     @display(description="Whose")
     def who(self, row: Quota) -> Any:
@@ -239,4 +238,4 @@ class QuotaAdmin(ActorAdmin):
     @display(description="Quota")
     def target(self, row: Quota) -> Any:
         """What is to be brought in."""
-        return _target(row)
+        return _counted(row, row.amount)

@@ -197,7 +197,7 @@ class AttainmentAnswer(serializers.Serializer):
     quota_type = serializers.ChoiceField(QuotaType.choices)
     quota_amount = Amount()
     currency = serializers.CharField()
-    attainment_amount = Amount(allow_null=True)
+    attainment_amount = Amount()
     attainment_percentage = Amount(allow_null=True)
     expected_by_today = Amount()
     projected_attainment = Amount(allow_null=True)
@@ -213,7 +213,8 @@ class AttainmentsAnswer(serializers.Serializer):
     quotas = AttainmentAnswer(many=True)
 
 
-def _answer(one: Attainment) -> dict[str, Any]:
+def attainment_told(one: Attainment) -> dict[str, Any]:
+    """What tells how a quota stands."""
     return {
         "quota_id": one.quota_id,
         "quota_type": one.quota_type,
@@ -245,5 +246,5 @@ class QuotaAttainment(Endpoint):
             "user_id": query.get("user_id"),
             "territory_id": query.get("territory_id"),
             "as_of": today,
-            "quotas": [_answer(one) for one in found],
+            "quotas": [attainment_told(one) for one in found],
         }

@@ -1,4 +1,4 @@
-"""Answers about quotas: what is attained, and whether the ledger agrees with the deals."""
+"""Answers about quotas: what is attained, and whether that agrees with deals and activities."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
 from apps.core.actors import Actor
@@ -17,7 +18,7 @@ from apps.core.money import ZERO
 from apps.core.periods import Period, PeriodKind
 from apps.core.permissions import require
 from apps.quotas.permissions import READ_QUOTA
-from apps.quotas.rules import CreditKind, Pace, QuotaType, pace, percentage_of
+from apps.quotas.rules import CreditKind, Pace, pace, percentage_of
 
 # Of a quota `t`: descents into a covering index of the ledger, never a look at deals. Whoever leads
 # is credited with what those below sold; the overlays of those are sold by somebody already.
@@ -26,10 +27,15 @@ FROM quotas_quotacredit c WHERE c.holder_id = ANY(quotas_below(t.holder_id))
 AND c.closed_on BETWEEN t.starts_on AND t.ends_on
 AND (c.holder_id = t.holder_id OR c.kind <> 'overlay')
 """
+_COUNTED = """
+FROM quotas_activitycount a WHERE a.holder_id = ANY(quotas_below(t.holder_id))
+AND a.day BETWEEN t.starts_on AND t.ends_on
+"""
 ATTAINED = f"""(
     CASE t.quota_type
     WHEN 'revenue' THEN (SELECT coalesce(sum(c.converted), 0.00) {_CREDITED})
     WHEN 'deals' THEN (SELECT coalesce(sum(c.deals), 0)::numeric(20, 2) {_CREDITED})
+    WHEN 'activities' THEN (SELECT coalesce(sum(a.count), 0)::numeric(20, 2) {_COUNTED})
     END)"""
 
 # What a quota `t` was shared out into; nothing where it was not.
@@ -38,13 +44,13 @@ ALLOCATED = "(SELECT sum(part.amount) FROM quotas_quota part WHERE part.parent_i
 
 @dataclass(frozen=True)
 class Attainment:
-    """How a quota stands. What is not credited yet has neither attainment nor projection."""
+    """How a quota stands."""
 
     quota_id: UUID
     quota_type: str
     amount: Decimal
     currency: str
-    attained: Decimal | None
+    attained: Decimal
     percentage: Decimal | None
     pace: Pace
 
@@ -80,16 +86,18 @@ def attainments(
 def _attainment(row: Sequence[Any], key: str, today: date) -> Attainment:
     quota_id, quota_type, amount, currency, starts_on, ends_on, attained = row
     meant = Period(starts_on, ends_on, key, PeriodKind.MONTH)
-    standing = pace(amount=amount, attained=attained or Decimal(0), period=meant, today=today)
-    if quota_type == QuotaType.ACTIVITIES:
-        return Attainment(
-            quota_id, quota_type, amount, currency, None, None, Pace(standing.expected, None)
-        )
-    percentage = percentage_of(attained, amount)
-    return Attainment(quota_id, quota_type, amount, currency, attained, percentage, standing)
+    return Attainment(
+        quota_id=quota_id,
+        quota_type=quota_type,
+        amount=amount,
+        currency=currency,
+        attained=attained,
+        percentage=percentage_of(attained, amount),
+        pace=pace(amount=amount, attained=attained, period=meant, today=today),
+    )
 
 
-def attained_of(quota_ids: Sequence[UUID]) -> dict[UUID, Decimal | None]:
+def attained_of(quota_ids: Sequence[UUID]) -> dict[UUID, Decimal]:
     """What is attained of some quotas, in one statement."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -283,3 +291,48 @@ def disagreements() -> Iterator[Disagreement]:
     with connection.cursor() as cursor:
         cursor.execute(_DISAGREEMENTS)
         yield from (Disagreement(*row) for row in cursor.fetchall())
+
+
+# One statement sees one moment: what is counted, what waits to be, and the activities.
+MISCOUNTS = """
+WITH due AS (
+    SELECT holder_id, (a.completed_at AT TIME ZONE %(zone)s)::date AS day, count(*) AS count
+    FROM activities_activity a
+    CROSS JOIN LATERAL unnest(ARRAY[a.user_id, a.territory_id]) AS holder_id
+    WHERE a.completed_at IS NOT NULL AND a.deleted_at IS NULL AND NOT a.subject_in_bin
+      AND holder_id IS NOT NULL
+    GROUP BY 1, 2
+), held AS (
+    SELECT holder_id, day, sum(count) AS count
+    FROM (SELECT holder_id, day, count FROM quotas_activitycount
+          UNION ALL
+          SELECT holder_id, (completed_at AT TIME ZONE %(zone)s)::date, count
+          FROM quotas_activitynews) AS one
+    GROUP BY 1, 2
+)
+SELECT holder_id, day, coalesce(due.count, 0) AS due, coalesce(held.count, 0) AS held
+FROM due FULL JOIN held USING (holder_id, day)
+WHERE coalesce(due.count, 0) <> coalesce(held.count, 0)
+"""
+
+
+@dataclass(frozen=True)
+class Miscount:
+    """A day of which the count is not what the activities say."""
+
+    holder_id: UUID
+    day: date
+    due: int
+    held: int
+
+    def __str__(self) -> str:
+        return (
+            f"Activities of {self.holder_id} on {self.day}: {self.due}, and {self.held} are counted"
+        )
+
+
+def miscounts() -> list[Miscount]:
+    """Where the count and the activities differ."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{MISCOUNTS} ORDER BY 1, 2", {"zone": settings.ORGANISATION_TIME_ZONE})
+        return [Miscount(*row) for row in cursor.fetchall()]
