@@ -237,8 +237,9 @@ def spans_at_run_rate(
     people: dict[str, User], period: Period, day: date
 ) -> Iterator[tuple[UUID, Decimal, Decimal]]:
     """Of each person, between what the period is to come to at the run rate."""
+    today = day + timedelta(days=1)
     for one in people.values():
-        for rate in run_rates([one.pk], Line.REPORTING, period=period, day=day).values():
+        for rate in run_rates([one.pk], Line.REPORTING, period=period, today=today).values():
             yield one.pk, rate.low, rate.high
 
 

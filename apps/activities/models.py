@@ -54,6 +54,9 @@ class Activity(Confidential, Binnable):
         DEMO = "demo"
         TASK = "task"
 
+    # What somebody begins; the others meet.
+    DIRECTED = (Type.EMAIL, Type.CALL)
+
     class Direction(models.TextChoices):
         INBOUND = "inbound"
         OUTBOUND = "outbound"

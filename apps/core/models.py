@@ -306,9 +306,14 @@ class Job(Record):
         return self.status in self.ENDED
 
     @property
+    def has_gone_through(self) -> bool:
+        """Whether it came to its end, even if it could not do all of it."""
+        return self.status in (self.Status.COMPLETED, self.Status.COMPLETED_WITH_ERRORS)
+
+    @property
     def progress(self) -> int:
         """How far it has come, 0 to 100."""
-        if self.status in (self.Status.COMPLETED, self.Status.COMPLETED_WITH_ERRORS):
+        if self.has_gone_through:
             return 100
         if not self.total:
             return 0

@@ -69,9 +69,10 @@ class CreditShare:
 
 @dataclass(frozen=True, kw_only=True)
 class _OfDeal:
-    """Entries that a deal got in the ledger at once: their amounts add up to those of the deal.
+    """Entries that a deal got in the ledger at once.
 
-    `amount` is what of it is sold by somebody: overlays and the territory's credit lie beside it.
+    `amount` is what of these is sold by somebody: overlays and the territory's credit lie beside
+    it, so it is nothing where only those changed.
     `converted_amount` is in `converted_currency`, the organisation's.
     """
 
@@ -95,4 +96,4 @@ class CreditGiven(_OfDeal):
 @dataclass(frozen=True, kw_only=True)
 class CreditReversed(_OfDeal):
     """What people and a territory were credited of a deal was taken back: it was reopened, handed
-    over or shared anew. Every amount is below zero."""
+    over or shared anew. No amount is above zero."""

@@ -168,6 +168,7 @@ if CELERY_BROKER_URL.startswith(("redis:", "rediss:")):
 else:
     # Without confirmations a RabbitMQ that is killed loses what it was given.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+    CELERY_TASK_DEFAULT_QUEUE = "jobs"
     CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
     CELERY_WORKER_DETECT_QUORUM_QUEUES = True
     # What a lost connection gives to another worker is not carried on beside it.

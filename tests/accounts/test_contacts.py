@@ -166,6 +166,9 @@ def test_a_contact_is_found_by_the_whole_number_alone(api, rep, outsider, acting
     assert found("%2B44 20 7183 8750") == found("+44-20-7183-8750") == ["Jane Doe"]
     assert found("%2B44 20 7183") == []
     assert found("nobody") is None
+    # What is no number is nobody's, least of all of those who have none.
+    add_contact(account_id=account.pk, actor=acting(rep), name="Jim")
+    assert found("-------") is None
     assert found("%2B442071838750", by=api(outsider)) is None
     changed = {"account_id": account.pk, "contact_id": contact.pk, "actor": acting(rep)}
     change_contact(**changed, phone="+1 212 555 0100")

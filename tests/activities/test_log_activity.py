@@ -278,4 +278,8 @@ def test_refuses_a_direction_that_there_is_not(api, rep, acting):
     assert answer.json()["error"]["details"]["fields"].keys() == {"direction"}
     with pytest.raises(InvalidInput):
         make_activity(by=rep, lead_id=lead.pk, direction="sideways")
+    met = api(rep).call("POST", "/activities", {**told, "type": "meeting", "direction": "inbound"})
+    assert met.json()["error"]["details"]["fields"] == {
+        "direction": ["Only e-mails and calls come in or go out."]
+    }
     assert not Activity.objects.exists()

@@ -21,7 +21,7 @@ from tests.faults.test_servers_killed import ROOT, Platform, _count
 from tests.integrations.rabbitmq import RabbitMQ, own_rabbitmq
 
 PARTS = PERIODS + 1 + READERS
-QUEUE = "celery"
+QUEUE = "jobs"
 
 
 @contextmanager

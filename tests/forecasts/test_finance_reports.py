@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+import time_machine
 from celery.schedules import crontab
 from django.db import DatabaseError, transaction
 from django.utils import timezone
@@ -16,13 +17,14 @@ from openpyxl import load_workbook
 from apps.core.actors import system_actor
 from apps.core.errors import InvalidInput, NotAllowed
 from apps.core.jobs import run_job
-from apps.core.models import BusinessEvent
+from apps.core.models import BusinessEvent, Job
 from apps.core.money import ZERO
 from apps.forecasts.models import FinanceReport, NightlyRun
 from apps.forecasts.selectors.finance import figures_read
 from apps.forecasts.services import finance
 from apps.forecasts.services.computation import compute_forecasts
 from apps.forecasts.services.finance import issue_due_reports, issue_report
+from apps.forecasts.services.nightly import request_nightly_forecast
 from apps.forecasts.tasks import issue_finance_reports
 from apps.quotas.services.quotas import set_quota
 from salesplatform.celery import app
@@ -67,6 +69,19 @@ def test_waits_for_the_forecasts_of_the_night(system):
     assert not FinanceReport.objects.exists()
     run_job(run.job_id)
     assert len(issue_due_reports(now=NOW, actor=system)) == 2
+
+
+@pytest.mark.parametrize("status", [Job.Status.FAILED, Job.Status.CANCELLED])
+def test_makes_the_forecasts_itself_where_the_night_failed(rep, system, status):
+    make_deal(owner=rep, amount=Decimal("100.00"), expected_close_date=today())
+    now = timezone.now()
+    assert request_nightly_forecast(now=now, actor=system)
+    Job.objects.update(status=status)
+    with time_machine.travel(now.replace(hour=20), tick=False):
+        issued = issue_due_reports(now=now.replace(hour=20), actor=system)
+    forecasts = figures_read(next(one for one in issued if one.kind == "monthly")).forecasts
+    assert {this_month().key, this_quarter().key} <= {one.period for one in forecasts}
+    assert sum(one.open_amount for each in forecasts for one in each.currencies) > 0
 
 
 @pytest.mark.parametrize(

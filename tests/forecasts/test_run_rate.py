@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -34,15 +35,15 @@ def won(owner, amount, days_ago, **facts):
     return deal
 
 
-def rates(*nodes, line=Line.REPORTING, period=None, day=None):
-    return run_rates(
-        [one.pk for one in nodes], line, period=period or days_ahead(15), day=day or today()
-    )
+def rates(*nodes, line=Line.REPORTING, period=None):
+    ids = [one.pk for one in nodes]
+    return run_rates(ids, line, period=period or days_ahead(15), today=today())
 
 
 def days_ahead(count, behind=0):
-    """A period that ends in so many days, and began yesterday or before."""
-    return Period(today() - behind * DAY, today() + count * DAY, "Q1_2026", this_quarter().kind)
+    """A period of which so many days are ahead, today among them."""
+    last = today() + (count - 1) * DAY
+    return Period(today() - behind * DAY, last, "Q1_2026", this_quarter().kind)
 
 
 # --- The rule -----------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ def test_the_ends_hold_eight_of_ten_where_blocks_are_alike():
 def test_is_drawn_from_what_was_closed_in_the_past_year(rep, outsider, system):
     won(rep, "300.00", 5)
     won(rep, "600.00", 40)
-    won(rep, "900.00", 89)
+    won(rep, "900.00", 90)
     won(rep, "77.00", 20, currency="EUR")
     won(outsider, "5000.00", 10)
     make_deal(owner=rep, amount=MONEY(999), expected_close_date=today())
@@ -116,15 +117,26 @@ def test_is_drawn_from_what_was_closed_in_the_past_year(rep, outsider, system):
 
 
 def test_looks_back_a_year_and_no_further(rep, system):
-    for days_ago, amount in ((0, "1200.00"), (359, "1200.00"), (360, "80000.00")):
+    for days_ago, amount in ((1, "1200.00"), (360, "1200.00"), (361, "80000.00")):
         won(rep, amount, days_ago)
     compute_forecasts(actor=system)
-    # What was closed today is within the period.
-    assert rates(rep, period=days_ahead(30))["USD"].amount == MONEY("1400.00")
+    assert rates(rep, period=days_ahead(30))["USD"].amount == MONEY("200.00")
+
+
+def test_today_lies_ahead_and_what_was_closed_on_it_counts(rep, system):
+    for days_ago in (1, 40, 90):
+        won(rep, "30.00", days_ago)
+    compute_forecasts(actor=system)
+    last_day = days_ahead(1)
+    assert rates(rep, period=last_day)["USD"].amount == MONEY("1.00")
+    won(rep, "500.00", 0)
+    compute_forecasts(actor=system)
+    assert rates(rep, period=last_day)["USD"].amount == MONEY("501.00")
+    assert rates(rep, period=days_ahead(1, behind=1))["USD"].amount == MONEY("531.00")
 
 
 def test_goes_by_territory_too(rep, west, system):
-    for days_ago in (5, 40, 89):
+    for days_ago in (5, 40, 90):
         won(rep, "30.00", days_ago, territory_id=west.pk)
         won(rep, "30.00", days_ago)
     compute_forecasts(actor=system)
@@ -139,7 +151,7 @@ def test_nobody_who_closed_nothing_has_one(rep, system):
 
 
 def test_stands_on_the_roll_up_and_the_page_of_a_forecast(api, rep, manager, system, client):
-    for days_ago in (5, 40, 89):
+    for days_ago in (5, 40, 90):
         won(rep, "3000000.00", days_ago)
     compute_forecasts(actor=system)
     period = this_quarter()
@@ -186,14 +198,15 @@ def fact(deal, closed_on, began_at, ended_at=None, amount="90.00"):
 
 
 @pytest.fixture
-def ended_quarter(rep):
-    """The rep's quarter, for which nothing was computed but what was closed."""
-    for moment, is_current in (
+def ended_quarter(rep, west):
+    """The quarter of the rep and the West, for which nothing was computed but what was closed."""
+    moments = (
         (datetime(2025, 12, 25, tzinfo=UTC), False),
         (datetime(2026, 3, 31, tzinfo=UTC), True),
-    ):
+    )
+    for node, (moment, is_current) in product(({"user": rep}, {"territory": west}), moments):
         ForecastSnapshot.objects.create(
-            user=rep,
+            **node,
             period=QUARTER.key,
             starts_on=QUARTER.starts_on,
             ends_on=QUARTER.ends_on,
@@ -233,5 +246,6 @@ def test_is_measured_by_what_was_known_at_the_time(rep, manager, system, west, e
     assert found[0] == MONEY("100.00")
     above = ForecastAccuracy.objects.get(user=manager, days_before=30)
     assert above.run_rate_amount == found[30]
-    place = ForecastAccuracy.objects.filter(territory=west).values_list("run_rate_amount")
-    assert list(place) == []
+    # In the West 90 were closed three times, one of them in the quarter.
+    place = ForecastAccuracy.objects.get(territory=west, days_before=30)
+    assert place.run_rate_amount == MONEY("90.00") + MONEY("180.00") / 3

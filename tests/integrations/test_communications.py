@@ -80,6 +80,11 @@ def test_a_call_with_a_contact_is_about_their_only_open_deal(say, contact, rep):
     assert (call.direction, call.metadata) == ("inbound", {})
 
 
+def test_a_meeting_neither_comes_in_nor_goes_out(say, contact):
+    assert say(type="meeting").status == "handled"
+    assert (Activity.objects.get().type, Activity.objects.get().direction) == ("meeting", "")
+
+
 def test_with_two_open_deals_it_is_about_the_contact_alone(say, contact):
     make_deal(account=contact.account)
     make_deal(account=contact.account)

@@ -12,6 +12,7 @@ def _fill(apps, editor):
         source="metadata",
         target="direction",
         made=_direction,
+        where="t.type IN ('email', 'call')",
     )
 
 

@@ -236,8 +236,8 @@ def _put(activity: Activity, facts: Facts, actor: Actor) -> tuple[str, ...]:
     activity.outcome_kind = outcome_kind(activity.outcome)
     if activity.type not in Activity.Type.values:
         raise InvalidInput.field("type", f"Give one of {', '.join(Activity.Type.values)}.")
-    if activity.direction not in ("", *Activity.Direction.values):
-        raise InvalidInput.field("direction", "Give inbound or outbound, or nothing.")
+    if activity.direction:
+        _check_direction(activity)
     if not activity.subject:
         raise InvalidInput.field("subject", "Say in a few words what it is about.")
     if "user_id" in facts:
@@ -245,6 +245,13 @@ def _put(activity: Activity, facts: Facts, actor: Actor) -> tuple[str, ...]:
     if "participants" in changed:
         _check_participants(activity.participants, actor)
     return changed
+
+
+def _check_direction(activity: Activity) -> None:
+    if activity.direction not in Activity.Direction.values:
+        raise InvalidInput.field("direction", "Give inbound or outbound, or nothing.")
+    if activity.type not in Activity.DIRECTED:
+        raise InvalidInput.field("direction", "Only e-mails and calls come in or go out.")
 
 
 def _check_person(user_id: UUID | None) -> None:

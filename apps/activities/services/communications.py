@@ -78,7 +78,7 @@ def log_communication(
         duration_minutes=duration_minutes,
         completed_at=occurred_at,
         user_id=person.pk,
-        direction=direction,
+        direction=direction if type in Activity.DIRECTED else "",
         told_by=(system, external_id),
         actor=actor,
         **about,

@@ -82,7 +82,13 @@ def _write(
 
 
 def fill_from_encrypted(
-    model: Any, editor: Any, *, source: str, target: str, made: Callable[[Any], str]
+    model: Any,
+    editor: Any,
+    *,
+    source: str,
+    target: str,
+    made: Callable[[Any], str],
+    where: str = "TRUE",
 ) -> None:
     """Fill a column of text with what follows from an encrypted one; the change history hears
     nothing of it. Rows of people who were erased, and those of which nothing follows, stay.
@@ -93,13 +99,14 @@ def fill_from_encrypted(
         source: the encrypted column.
         target: the column to fill.
         made: what the target holds for a value of the source.
+        where: a condition on rows, which are `t`.
     """
     table, field = model._meta.db_table, model._meta.get_field(source)
     with editor.connection.cursor() as cursor:
         # Nothing may be left to check when the table is altered.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(f'ALTER TABLE "{table}" DISABLE TRIGGER history_of_update')
-        for rows in _batches(cursor, table, field.column):
+        for rows in _batches(cursor, table, field.column, where):
             found = {
                 row_id: made(field.decrypted(bytes(kept), ring().cipher(bytes(key)), row_id))
                 for row_id, kept, key in rows
@@ -113,14 +120,15 @@ def fill_from_encrypted(
         cursor.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER history_of_update')
 
 
-def _batches(cursor: Any, table: str, column: str) -> Iterator[list[tuple[Any, ...]]]:
+def _batches(cursor: Any, table: str, column: str, where: str) -> Iterator[list[tuple[Any, ...]]]:
     """Rows whose column holds anything that still opens, by their ids."""
     last = UUID(int=0)
     while True:
         cursor.execute(
             f'SELECT t.id, t.{column}, k.wrapped FROM "{table}" t'
             " JOIN core_datakey k ON k.id = t.data_key_id AND k.wrapped IS NOT NULL"
-            f" WHERE t.id > %s AND t.{column} <> ''::bytea ORDER BY t.id LIMIT {BATCH}",
+            f" WHERE t.id > %s AND t.{column} <> ''::bytea AND {where}"
+            f" ORDER BY t.id LIMIT {BATCH}",
             [last],
         )
         if not (rows := cursor.fetchall()):

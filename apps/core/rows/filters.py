@@ -143,9 +143,9 @@ def _email(text: str) -> str:
 def _phone(text: str) -> str:
     # A plus sign that was not escaped is a space in a query.
     typed = f"+{text.strip()}" if text.startswith(" ") else text
-    if not is_phone(typed):
+    if not (is_phone(typed) and (key := phone_key(typed, settings.DEFAULT_COUNTRY))):
         raise ValueError("Give a phone number.")
-    return phone_key(typed, settings.DEFAULT_COUNTRY)
+    return key
 
 
 def is_true(name: str, sql: str) -> Filter:

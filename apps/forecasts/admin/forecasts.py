@@ -221,7 +221,7 @@ class ForecastAdmin(ActorAdmin):
         """What it comes to if the days left bring what as many brought before."""
         line = Line.REPORTING if row.user_id else Line.TERRITORY
         period = period_named(row.period)
-        found = run_rates([row.node_id], line, period=period, day=organisation_today())
+        found = run_rates([row.node_id], line, period=period, today=organisation_today())
         rate = found.get(row.currency)
         if rate is None:
             return show.NOTHING

@@ -32,7 +32,7 @@ from apps.forecasts.selectors.roll_up import Figures, Sheet, deals_of, roll_up
 from apps.opportunities.rules import Category
 from apps.quotas.models import Quota
 from apps.quotas.rules import QuotaType, percentage_of
-from apps.quotas.selectors.attainment import TerritoryRevenue, revenue
+from apps.quotas.selectors.attainment import Revenue, TerritoryRevenue, revenue
 from apps.territories.models import Territory
 
 # From this hour of the organisation's day on reports are issued.
@@ -216,7 +216,7 @@ def figures_read(report: FinanceReport) -> MonthlyFigures | QuarterlyFigures:
 def monthly_figures(period: Period, *, now: datetime) -> MonthlyFigures:
     """What a month brought in, and what is forecast for the periods that are open now."""
     return MonthlyFigures(
-        revenue=_sold(period),
+        revenue=_sold(revenue(period=period, actor=_EVERYBODY)),
         forecasts=tuple(PeriodForecast(**_forecast(one)) for one in sorted(periods_open_at(now))),
     )
 
@@ -224,16 +224,16 @@ def monthly_figures(period: Period, *, now: datetime) -> MonthlyFigures:
 def quarterly_figures(period: Period, *, now: datetime) -> QuarterlyFigures:
     """What a quarter brought in, what is open for those that come, and how territories do."""
     quarters = sorted(one for one in periods_open_at(now) if one.kind == PeriodKind.QUARTER)
+    found = revenue(period=period, actor=_EVERYBODY)
     return QuarterlyFigures(
-        revenue=_sold(period),
+        revenue=_sold(found),
         pipelines=tuple(QuarterPipeline(**_forecast(one), stages=_stages(one)) for one in quarters),
         forecast_period=quarters[0].key,
-        territories=_territories(period, quarters[0]),
+        territories=_territories(found, period, quarters[0]),
     )
 
 
-def _sold(period: Period) -> Sold:
-    found = revenue(period=period, actor=_EVERYBODY)
+def _sold(found: Revenue) -> Sold:
     ids = [one.territory_id for one in found.by_territory]
     names = dict(Territory.objects.filter(pk__any=ids).values_list("pk", "name"))
     return Sold(
@@ -307,22 +307,22 @@ def _stages(period: Period) -> tuple[StageFigures, ...]:
         )
 
 
-def _territories(ended: Period, coming: Period) -> tuple[TerritoryFigures, ...]:
+def _territories(found: Revenue, ended: Period, coming: Period) -> tuple[TerritoryFigures, ...]:
     """Every territory that is in use or has anything to tell, each below the one above it."""
     tree = _Tree({one.pk: one for one in Territory.objects.order_by("name", "pk")})
-    sold = {one.territory_id: one for one in revenue(period=ended, actor=_EVERYBODY).by_territory}
+    sold = {one.territory_id: one for one in found.by_territory}
     quotas = dict(
         Quota.objects.filter(
             period=ended.key, quota_type=QuotaType.REVENUE, territory__isnull=False
         ).values_list("territory_id", "amount")
     )
     sheets = tree.sheets(coming)
-    found = []
+    told = []
     for place, depth in tree.in_order():
         figures = _territory(place, depth, tree.below(place.pk, sold), quotas, sheets[place.pk])
         if place.is_active or figures.deals or figures.forecast or figures.quota_amount:
-            found.append(figures)
-    return tuple(found)
+            told.append(figures)
+    return tuple(told)
 
 
 def _territory(

@@ -361,7 +361,7 @@ def _rolled_up(tree: _Tree, period: Period, *, sees_quotas: bool) -> RollUp:
         own=own,
         branches=_branches(tree, sheets, told),
         outlooks=_outlooks(total, list(heads), period, tree.line),
-        run_rates=run_rates(list(heads), tree.line, period=period, day=organisation_today()),
+        run_rates=run_rates(list(heads), tree.line, period=period, today=organisation_today()),
     )
 
 

@@ -43,7 +43,8 @@ class Closings:
 
 
 _BLOCKS = """
-{of}, (d.day - f.counts_on) / %(block)s AS block, min(f.counts_on) AS first,
+{of}, floor((d.day - f.counts_on) / %(block)s::float8)::int AS block,
+min(f.counts_on) AS first,
 coalesce(sum(f.amount) FILTER (WHERE f.counts_on BETWEEN %(starts_on)s AND %(ends_on)s), 0.00)
     AS brought, sum(f.amount) AS amount
 """
@@ -51,7 +52,7 @@ _NOW = f"""
 SELECT {_BLOCKS.format(of="f.currency")}
 FROM forecasts_forecastfact f, (SELECT %(day)s::date AS day) AS d
 WHERE f.{{node}} = ANY(%(nodes)s::uuid[]) AND f.ended_at IS NULL AND f.category = 'closed'
-  AND f.counts_on BETWEEN %(first)s AND %(day)s
+  AND f.counts_on BETWEEN %(first)s AND %(day)s + 1
 GROUP BY f.currency, block
 """
 # One look at all that was closed, for whoever closed it and where.
@@ -71,10 +72,14 @@ GROUP BY GROUPING SETS ((owner_id, day, currency, block), (territory_id, day, cu
 
 
 def run_rates(
-    nodes: Sequence[UUID], line: Line, *, period: Period, day: date
+    nodes: Sequence[UUID], line: Line, *, period: Period, today: date
 ) -> dict[str, RunRate]:
     """What people or territories together bring in a period at the speed so far, by currency;
-    nothing in one in which they closed nothing until 60 days ago."""
+    nothing in one in which they closed nothing until 60 days ago.
+
+    Today lies ahead until it is over; what was closed on it counts all the same.
+    """
+    day = today - _ONE_DAY
     parameters = {
         **_of_period(period),
         "nodes": list(nodes),

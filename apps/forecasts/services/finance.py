@@ -19,6 +19,7 @@ from apps.forecasts.models import FinanceReport
 from apps.forecasts.permissions import ISSUE_REPORT
 from apps.forecasts.selectors.finance import KINDS, figures_of, periods_due
 from apps.forecasts.selectors.nodes import period_named
+from apps.forecasts.services.computation import compute_forecasts
 from apps.forecasts.services.nightly import request_nightly_forecast
 
 
@@ -41,14 +42,19 @@ def issue_report(*, period: str, actor: Actor) -> FinanceReport:
 def issue_due_reports(*, now: datetime, actor: Actor) -> list[FinanceReport]:
     """Tell finance of the months and quarters that ended, of each once, however often it is asked.
 
-    They wait for the forecasts of the day's night. What became due while nobody was there is told
-    with what is forecast now. Raises NotAllowed.
+    They wait for the forecasts of the day's night, and make them where it failed. What became due
+    while nobody was there is told with what is forecast now. Raises NotAllowed.
     """
     require(actor, ISSUE_REPORT)
     take_turn("finance reports")
     due = list(periods_due(now))
-    if not due or not request_nightly_forecast(now=now, actor=actor).job.has_ended:
+    if not due:
         return []
+    night = request_nightly_forecast(now=now, actor=actor).job
+    if not night.has_ended:
+        return []
+    if not night.has_gone_through:
+        compute_forecasts(actor=actor)
     return [_issue(one, now=now, is_scheduled=True, actor=actor) for one in due]
 
 

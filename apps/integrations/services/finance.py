@@ -49,7 +49,7 @@ class CreditedPerson:
 class CommissionEligible:
     """People are credited with a won deal, which commissions are worked out from.
 
-    `amount` is what is sold: shares of kind `revenue` come to it, overlays lie beside it. It is
+    `amount` is what shares of kind `revenue` come to, overlays lie beside it. It is
     converted by the rate of the day the deal was won. All that is told of a deal adds up to what
     stands.
     """
@@ -67,7 +67,7 @@ class CommissionEligible:
 @dataclass(frozen=True, kw_only=True)
 class CommissionReversed(CommissionEligible):
     """What people were credited of a deal is taken back, because it was reopened, handed over or
-    shared anew. Every amount is below zero."""
+    shared anew. No amount is above zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
