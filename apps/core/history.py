@@ -95,7 +95,8 @@ def undone(*, row: str, kind: str, moment: str, columns: Collection[str]) -> str
 class Watch(Operation):
     """Let triggers write the history of a model's rows from here on, and no other way.
 
-    Give it again, after the columns, when another one is to be left out.
+    Give it again, after the columns, when another one is to be left out, with what was left out
+    `before`: going back, that is watched again.
     """
 
     reversible = True
@@ -105,9 +106,17 @@ class Watch(Operation):
         ("delete", "OLD TABLE AS old_rows"),
     )
 
-    def __init__(self, model_name: str, kind: str, *, leave_out: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        kind: str,
+        *,
+        leave_out: Iterable[str] = (),
+        before: Iterable[str] | None = None,
+    ) -> None:
         self.model_name, self.kind = model_name, kind
         self.leave_out = (*NOBODY_CARES_FOR, *leave_out)
+        self.before = None if before is None else (*NOBODY_CARES_FOR, *before)
 
     def describe(self) -> str:
         """What a plan of migrations shows."""
@@ -121,7 +130,10 @@ class Watch(Operation):
     ) -> None:
         """Make the triggers, in place of those that are there."""
         table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
-        left_out = f"{{{','.join(self.leave_out)}}}"
+        self._make(schema_editor, table, self.leave_out)
+
+    def _make(self, schema_editor: Any, table: str, leave_out: Iterable[str]) -> None:
+        left_out = f"{{{','.join(leave_out)}}}"
         for event, transition in self.EVENTS:
             schema_editor.execute(
                 f'CREATE OR REPLACE TRIGGER history_of_{event} AFTER {event} ON "{table}"'
@@ -132,8 +144,11 @@ class Watch(Operation):
     def database_backwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
-        """Take the triggers away."""
+        """Take the triggers away, or put back those of before."""
         table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        if self.before is not None:
+            self._make(schema_editor, table, self.before)
+            return
         for event, _ in self.EVENTS:
             schema_editor.execute(f'DROP TRIGGER history_of_{event} ON "{table}"')
 

@@ -6,11 +6,13 @@ import psycopg
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, models, transaction
+from django.db.migrations.state import ProjectState
 
 from apps.core.actors import SYSTEM_ID
 from apps.core.commands import acting as acting_as
 from apps.core.errors import NotAllowed
 from apps.core.history import (
+    NOBODY_CARES_FOR,
     Watch,
     about,
     changes_visible_to,
@@ -130,6 +132,19 @@ def test_the_triggers_are_those_that_the_models_declare(db):
         for one in everything_audited().values()
         for event, _ in Watch.EVENTS
     }
+
+
+def test_going_back_watches_what_was_watched_before(db):
+    state = ProjectState.from_apps(apps)
+    watch = Watch("lead", "leads", leave_out=("version",), before=("title", "company"))
+    with connection.schema_editor(atomic=False) as editor:
+        watch.database_backwards("leads", editor, state, state)
+    arguments = sql(
+        "SELECT encode(tgargs, 'escape') FROM pg_trigger"
+        " WHERE tgrelid = 'leads_lead'::regclass AND tgname LIKE 'history_of_%%'"
+    )
+    left_out = ",".join((*NOBODY_CARES_FOR, "title", "company"))
+    assert arguments == [(f"leads\\000{{{left_out}}}\\000",)] * len(Watch.EVENTS)
 
 
 def test_no_password_and_no_key_of_a_person_is_kept():

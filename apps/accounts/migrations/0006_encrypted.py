@@ -80,6 +80,11 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             "contact", "email_key", models.CharField(blank=True, editable=False, max_length=20)
         ),
-        Watch("contact", "contacts", leave_out=("data_key_id", "email_key")),
+        Watch(
+            "contact",
+            "contacts",
+            leave_out=("data_key_id", "email_key"),
+            before=("email_key",),
+        ),
         EraseColumns("contacts", ("email", "phone")),
     ]

@@ -28,6 +28,11 @@ class Migration(migrations.Migration):
             models.CharField(blank=True, default="", editable=False, max_length=20),
             preserve_default=False,
         ),
-        Watch("contact", "contacts", leave_out=("data_key_id", "email_key", "phone_key")),
+        Watch(
+            "contact",
+            "contacts",
+            leave_out=("data_key_id", "email_key", "phone_key"),
+            before=("data_key_id", "email_key"),
+        ),
         migrations.RunPython(_fill, migrations.RunPython.noop),
     ]

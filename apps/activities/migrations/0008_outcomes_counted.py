@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 "timeline_at",
                 "outcome_kind",
             ),
+            before=("data_key_id", "owner_id", "territory_id", "subject_in_bin", "timeline_at"),
         ),
         migrations.RunPython(_fill, migrations.RunPython.noop),
     ]

@@ -39,5 +39,10 @@ class Migration(migrations.Migration):
             model_name='partner',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('base_url', ''), _negated=True), ('token', None), _connector='OR'), name='partner_token_has_url'),
         ),
-        Watch("partner", "partners", leave_out=("secret", "former_secret", "token")),
+        Watch(
+            "partner",
+            "partners",
+            leave_out=("secret", "former_secret", "token"),
+            before=("secret", "former_secret"),
+        ),
     ]

@@ -112,6 +112,7 @@ class Migration(migrations.Migration):
             "lead",
             "leads",
             leave_out=("data_key_id", "email_key", "phone_key", "company_key", "version"),
+            before=("email_key", "phone_key", "company_key", "version"),
         ),
         EraseColumns("leads", ("email", "phone", "metadata")),
     ]

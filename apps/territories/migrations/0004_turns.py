@@ -35,5 +35,5 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(TAKEN, migrations.RunSQL.noop),
         migrations.RemoveField("territory", "rotation"),
-        Watch("territory", "territories"),
+        Watch("territory", "territories", before=("rotation",)),
     ]
