@@ -59,8 +59,9 @@ def main(arguments: list[str]) -> None:
         filled(options.rows, say=say, stale=True)
         with _step("copied"):
             database.take()
-        with _step("migrated"):
-            measured("migrate", "", 0, managed("migrate", "-v0"), database)
+    with _step("migrated"):
+        measured("migrate", "migrations", 0, managed("migrate", "-v0"), database)
+    if not options.again:
         _job(database, "prepare")
     try:
         for name in ("credit", "night", "night", "attainment", "pages", "suggestions", "scores"):

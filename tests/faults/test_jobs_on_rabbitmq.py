@@ -22,6 +22,7 @@ from tests.integrations.rabbitmq import RabbitMQ, own_rabbitmq
 
 PARTS = PERIODS + 1 + READERS
 QUEUE = "jobs"
+NIGHT = 300.0
 
 
 @contextmanager
@@ -102,11 +103,11 @@ def test_a_night_is_worked_once_whoever_is_killed(
     assert "quorum" in kind_of_queue(broker)
 
     with worker(platform) as first:
-        platform.wait_until(lambda: position() >= 1)
+        platform.wait_until(lambda: position() >= 1, patience=NIGHT)
         os.killpg(first.pid, signal.SIGKILL)
     assert 1 <= position() < PARTS
     with worker(platform):
-        platform.wait_until(lambda: position() == PARTS)
+        platform.wait_until(lambda: position() == PARTS, patience=NIGHT)
         platform.wait_until(lambda: waiting(broker) == 0)
 
     assert _count(url, "core_job WHERE status = 'completed'") == 1

@@ -102,9 +102,9 @@ class Platform:
         except OSError:
             return 0, {}
 
-    def wait_until(self, condition) -> None:
+    def wait_until(self, condition, patience: float = PATIENCE) -> None:
         """Wait for something that must come true."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while not condition():
             assert time.monotonic() < deadline, "it did not come true in time"
             time.sleep(0.2)
