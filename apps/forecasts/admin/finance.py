@@ -179,7 +179,7 @@ class FinanceReportAdmin(ActorAdmin):
                 "Closed",
                 "Open",
                 "Forecast",
-                "Likely from",
+                "Deals from",
                 "to",
                 "Submitted",
                 "Quota",

@@ -208,7 +208,7 @@ class ForecastAdmin(ActorAdmin):
         """The forecast by what a learned model says of each deal."""
         return show.money(row.model_weighted_amount, row.currency)
 
-    @display(description="Likely")
+    @display(description="Its deals alone")
     def likely(self, row: ForecastSnapshot) -> Any:
         """What it comes to in eight of ten cases."""
         if row.low_amount is None or row.median_amount is None or row.high_amount is None:

@@ -198,7 +198,7 @@ def _figures(total: Figures, found: RollUp) -> list[Figure]:
         Figure(
             "Forecast",
             show.short_money(float(total.weighted_amount), currency),
-            note=_likely(found.outlooks.get(currency), currency),
+            note=_between("its deals alone:", found.outlooks.get(currency), currency),
         ),
         Figure("Open", show.short_money(float(total.open_amount), currency)),
     ]
@@ -207,7 +207,7 @@ def _figures(total: Figures, found: RollUp) -> list[Figure]:
             Figure(
                 "At the run rate",
                 show.short_money(float(rate.amount), currency),
-                note=_likely(rate, currency),
+                note=_between("likely", rate, currency),
             )
         )
     if total.gap is not None:
@@ -221,11 +221,11 @@ def _figures(total: Figures, found: RollUp) -> list[Figure]:
     return shown
 
 
-def _likely(spread: Outlook | RunRate | None, currency: str) -> str:
+def _between(what: str, spread: Outlook | RunRate | None, currency: str) -> str:
     if spread is None:
         return "closed, and open by probability"
     low, high = (show.short_money(float(one), currency) for one in (spread.low, spread.high))
-    return f"likely {low} to {high}"
+    return f"{what} {low} to {high}"
 
 
 def _of_quota(total: Figures) -> str:

@@ -86,8 +86,8 @@ def _figures(total: Figures, found: RollUp) -> Iterator[str]:
     if total.model_weighted_amount is not None:
         yield _row("By the score model", total.model_weighted_amount)
     if outlook := found.outlooks.get(total.currency):
-        yield _row("Likely at least", outlook.low)
-        yield _row("Likely at most", outlook.high)
+        yield _row("Its deals at least", outlook.low)
+        yield _row("Its deals at most", outlook.high)
     yield _row("Open", total.open_amount)
     if rate := found.run_rates.get(total.currency):
         yield _row("At the run rate", rate.amount)
