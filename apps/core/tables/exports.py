@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from importlib import import_module
 from io import StringIO
 from itertools import chain, islice
 from typing import BinaryIO
-
-from openpyxl import Workbook
 
 from apps.core.tables.cells import MAX_ROWS, defused, text_of_value
 
@@ -49,7 +48,8 @@ def write_xlsx(
     Rows beyond what a sheet can hold go to a further sheet. A text beyond what a cell can hold
     (32,767 characters) ends in "…".
     """
-    workbook = Workbook(write_only=True)
+    # With the NumPy it takes along it has thirty megabytes, which most processes never need.
+    workbook = import_module("openpyxl").Workbook(write_only=True)
     heading = [_xlsx_cell(column) for column in columns]
     cells = ([_xlsx_cell(row.get(column)) for column in columns] for row in rows)
     following: list[list[_WorkbookValue]] | None = []

@@ -1,13 +1,13 @@
 """What kind of file somebody uploaded; its content decides, whatever its name says."""
 
 import re
+from importlib import import_module
 from typing import BinaryIO, NoReturn
 
 from apps.core.tables.delimited import open_delimited
 from apps.core.tables.encodings import is_binary
 from apps.core.tables.files import Source, blocks_of, opened, size_of
 from apps.core.tables.table import Table, TableRefused
-from apps.core.tables.workbooks import open_workbook
 
 MAX_BYTES = 200 * 1024**2
 
@@ -40,7 +40,9 @@ def open_table(source: Source, *, max_bytes: int = MAX_BYTES) -> Table:
         if head.startswith(_OLE):
             _refuse_container(file)
     if head.startswith(_ZIP):
-        return open_workbook(source)
+        # What reads workbooks takes thirty megabytes, which most processes never need.
+        workbook: Table = import_module("apps.core.tables.workbooks").open_workbook(source)
+        return workbook
     if is_binary(head) or _OTHER_TEXT.match(head):
         raise TableRefused(
             "unknown_format", "The file is neither an Excel workbook (.xlsx) nor a CSV file."
