@@ -1,21 +1,8 @@
 """Contacts are found by their phone numbers too, which stay encrypted."""
 
-from django.conf import settings
 from django.db import migrations, models
 
-from apps.core.contact_points import phone_key
-from apps.core.encryption.existing import fill_from_encrypted
 from apps.core.history import Watch
-
-
-def _fill(apps, editor):
-    fill_from_encrypted(
-        apps.get_model("accounts", "Contact"),
-        editor,
-        source="phone",
-        target="phone_key",
-        made=lambda phone: phone_key(phone, settings.DEFAULT_COUNTRY),
-    )
 
 
 class Migration(migrations.Migration):
@@ -34,5 +21,4 @@ class Migration(migrations.Migration):
             leave_out=("data_key_id", "email_key", "phone_key"),
             before=("data_key_id", "email_key"),
         ),
-        migrations.RunPython(_fill, migrations.RunPython.noop),
     ]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0008_contacts_found_by_phone'),
+        ('accounts', '0009_contacts_found_by_phone'),
         ('activities', '0006_directions'),
         ('core', '0014_listening'),
         ('leads', '0008_found_by_campaign'),

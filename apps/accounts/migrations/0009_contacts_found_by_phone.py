@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("accounts", "0007_phone_of_contacts")]
+    dependencies = [("accounts", "0008_phones_of_contacts_filled")]
 
     operations = [
         AddIndexConcurrently(
