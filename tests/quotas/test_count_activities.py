@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.migrations.loader import MigrationLoader
 from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
@@ -225,6 +227,50 @@ def test_what_was_completed_before_is_counted_by_the_command_as_are_days_of_anot
             ActivityCount.objects.exclude(count=0).values_list("holder_id", "day", "count")
         ) == [(rep.pk, day, 1)]
     assert recount_activities(actor=system) == 0
+
+
+@pytest.fixture
+def before_counting(rep):
+    """The database as it was before activities were counted; runs the migration that begins it."""
+    state = MigrationLoader(connection).project_state(("quotas", "0005_day_of_credits"))
+    migration = import_module("apps.quotas.migrations.0006_activities").Migration
+    begin = migration("0006_activities", "quotas")
+    with connection.schema_editor(atomic=True) as editor:
+        begin.unapply(state.clone(), editor)
+
+    def apply():
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with connection.schema_editor(atomic=True) as editor:
+            begin.apply(state, editor)
+
+    return apply
+
+
+def test_what_was_completed_before_there_was_a_count_is_counted_by_the_first_beat(
+    before_counting, rep, admin, system, acting, attained
+):
+    north = TerritoryFactory()
+    lead = LeadFactory(owner=rep, territory=north)
+    moved = make_activity(by=rep, lead_id=lead.pk)
+    make_activity(by=rep, lead_id=lead.pk)
+    make_activity(by=rep, lead_id=lead.pk, type="task")
+    deleted = make_activity(by=rep, lead_id=lead.pk)
+    delete_activity(activity_id=deleted.pk, actor=acting(admin))
+    deal = make_deal(owner=rep, territory_id=north.pk)
+    make_activity(by=rep, opportunity_id=deal.pk)
+    delete_opportunity(opportunity_id=deal.pk, actor=system)
+
+    before_counting()
+
+    assert miscounts() == []
+    delete_activity(activity_id=moved.pk, actor=acting(admin))
+    restore_opportunity(opportunity_id=deal.pk, actor=system)
+    count_moved_activities()
+    for holder in ({"user": rep}, {"territory": north}):
+        quota_of(actor=system, **holder)
+        assert attained(**holder) == 2
+    assert miscounts() == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -49,8 +49,8 @@ def count_activities(*, actor: Actor) -> int:
 
 @command
 def recount_activities(*, actor: Actor) -> int:
-    """Make the count what the activities say: those completed before there was one, and after the
-    organisation moved to another time zone.
+    """Make the count what the activities say, as after the organisation moved to another time
+    zone.
 
     Returns how many days of people and territories changed.
     """
