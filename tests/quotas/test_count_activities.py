@@ -32,7 +32,7 @@ from apps.opportunities.services.deals import (
     reassign_opportunity,
     restore_opportunity,
 )
-from apps.quotas.models import ActivityCount, ActivityNews
+from apps.quotas.models import ActivityCount, ActivityNews, Quota, QuotaCredit
 from apps.quotas.selectors.attainment import attainments, miscounts
 from apps.quotas.services.activities import count_activities, recount_activities
 from apps.quotas.services.quotas import set_quota
@@ -106,6 +106,39 @@ def test_is_attained_and_told_once(rep, manager, api, system, deliver_events):
     (found,) = api(rep).call("GET", asked).json()["quotas"]
     assert (found["attainment_amount"], found["attainment_percentage"]) == (3, 150)
     assert found["projected_attainment"] >= 3
+
+
+def test_looks_only_at_quotas_of_the_type_and_the_days_that_changed(rep, system, deliver_events):
+    year = organisation_today().year
+    for period in (PERIOD, f"FY_{year - 1}"):
+        quota_of(user=rep, actor=system, period=period, amount=1)
+    QuotaCredit.objects.create(
+        opportunity=make_deal(owner=rep),
+        version=1,
+        user=rep,
+        kind="revenue",
+        closed_on=organisation_today(),
+        amount=100,
+        currency="USD",
+        rate=1,
+        converted=100,
+        deals=1,
+    )
+    revenue = Quota.objects.create(
+        user=rep,
+        period=PERIOD,
+        starts_on=date(year, 1, 1),
+        ends_on=date(year, 12, 31),
+        quota_type="revenue",
+        amount=1,
+        currency="USD",
+    )
+    ActivityCount.objects.create(holder_id=rep.pk, day=date(year - 1, 5, 1), count=9)
+    make_activity(by=rep, lead_id=LeadFactory(owner=rep).pk)
+    deliver_events()
+    assert told() == [("activities", 1)]
+    revenue.refresh_from_db()
+    assert revenue.attained_at is None
 
 
 def test_shows_in_the_back_office(rep, manager, client, system, deliver_events):
