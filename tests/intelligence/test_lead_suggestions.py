@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.activities.services.activities import complete_activity
 from apps.core.actors import become
 from apps.core.errors import NotAllowed, NotFound
 from apps.core.models import BusinessEvent
@@ -99,7 +100,8 @@ def test_one_that_came_in_qualified_counts_from_then(look, rep):
 
 
 def test_a_contacted_lead_gone_quiet_is_to_be_followed_up_unless_something_is_planned(look, rep):
-    lead = lead_of(rep, days=40, status="contacted", last_activity_at=NOW - timedelta(days=15))
+    lead = lead_of(rep, days=40, status="contacted")
+    make_activity(by=rep, lead_id=lead.pk, completed_at=NOW - timedelta(days=15))
     assert list(look(lead)) == ["follow_up"]
     make_activity(by=rep, lead_id=lead.pk, scheduled_at=NOW + timedelta(days=3))
     assert look(lead) == {}
@@ -137,6 +139,24 @@ def test_a_lead_that_is_given_up_deleted_or_folded_into_another_needs_nothing(
     assert [endings(one)["answer"] for one in for_ever] == ["given_up", "deleted", "done"]
     undo_merge(merge_id=merge.pk, actor=system)
     assert list(look(folded)) == ["answer"]
+
+
+def test_what_was_done_about_one_folded_into_a_lead_counts_as_done_about_it(
+    look, rep, system, deliver_events
+):
+    lead, planned, first, second = (lead_of(rep, days=20) for _ in range(4))
+    make_activity(by=rep, lead_id=second.pk)
+    task = make_activity(by=rep, lead_id=planned.pk, type="task", scheduled_at=NOW)
+    assert [list(look(one)) for one in (lead, planned, first)] == [["answer"]] * 3
+    for survivor, duplicate in ((first, second), (lead, first)):
+        merge_leads(survivor_id=survivor.pk, duplicate_ids=[duplicate.pk], values={}, actor=system)
+    assert look(lead) == {}
+    other = lead_of(rep, days=20)
+    merge_leads(survivor_id=other.pk, duplicate_ids=[planned.pk], values={}, actor=system)
+    assert list(look(other)) == ["answer"]
+    complete_activity(activity_id=task.pk, actor=system)
+    deliver_events()
+    assert endings(other) == {"answer": "done"}
 
 
 def test_its_worth_is_what_sales_usually_come_to_and_unknown_before_there_were_enough(

@@ -162,7 +162,7 @@ class OpenLead:
         is_unrouted: whether no territory claimed it and nobody owns it.
         captured_at: when it came in.
         qualified_at: since when it is worth selling to, if it is.
-        heard_at: when somebody was last in touch, if anybody was.
+        heard_at: when somebody was last in touch, with this or one folded into it, if anybody was.
         has_plan: whether something about it is planned.
     """
 
