@@ -82,6 +82,15 @@ def test_a_good_lead_waits_no_longer_than_a_day_for_an_answer(look, rep):
     assert endings(lead) == {"answer": "done"}
 
 
+def test_what_comes_in_answers_no_lead(look, rep):
+    lead = lead_of(rep, days=2)
+    for direction in ("inbound", "inbound", "outbound"):
+        assert list(look(lead)) == ["answer"]
+        make_activity(by=rep, lead_id=lead.pk, type="email", direction=direction)
+    assert look(lead) == {}
+    assert endings(lead) == {"answer": "done"}
+
+
 def test_a_qualified_lead_is_to_be_converted_within_a_week_of_that(look, rep, acting):
     lead = lead_of(rep, days=60)
     with time_machine.travel(NOW - timedelta(days=3)):

@@ -38,6 +38,7 @@ WITH RECURSIVE family(head, id) AS (
     UNION SELECT f.head, l.id FROM family f JOIN leads_lead l ON l.merged_into_id = f.id
 ), spoken AS (
     SELECT f.head, max(a.completed_at) AS heard_at,
+           max(a.completed_at) FILTER (WHERE a.direction <> 'inbound') AS answered_at,
            bool_or(a.completed_at IS NULL AND a.scheduled_at >= %(now)s) AS has_plan
     FROM family f JOIN activities_activity a ON a.lead_id = f.id
     WHERE a.deleted_at IS NULL
@@ -45,7 +46,7 @@ WITH RECURSIVE family(head, id) AS (
 )
 SELECT l.id, l.status, l.score, l.score_source, l.deleted_at IS NOT NULL,
        l.merged_into_id IS NOT NULL, l.owner_id IS NULL AND l.territory_id IS NULL,
-       l.created_at, spoken.heard_at,
+       l.created_at, spoken.heard_at, spoken.answered_at,
        CASE l.status WHEN 'qualified' THEN coalesce(
            (SELECT max(e.occurred_at) FROM core_businessevent e
             WHERE e.aggregate_id = l.id AND e.name = 'lead.qualified'
@@ -127,7 +128,7 @@ def _known_of(ids: Sequence[UUID], now: datetime) -> Iterator[_Known]:
         cursor.execute(_LEADS, {"ids": list(ids), "now": now})
         rows = cursor.fetchall()
     for lead_id, status, score, source, in_bin, is_merged, *rest in rows:
-        is_unrouted, captured_at, heard_at, qualified_at, has_plan = rest
+        is_unrouted, captured_at, heard_at, answered_at, qualified_at, has_plan = rest
         # What a model says is how likely it is; what the rules say is not.
         by_model = source == Lead.ScoreSource.MODEL
         yield _Known(
@@ -142,6 +143,7 @@ def _known_of(ids: Sequence[UUID], now: datetime) -> Iterator[_Known]:
                 captured_at=captured_at,
                 qualified_at=qualified_at,
                 heard_at=heard_at,
+                answered_at=answered_at,
                 has_plan=has_plan,
             ),
         )
