@@ -21,12 +21,14 @@ from apps.intelligence.models import Suggestion
 from apps.intelligence.selectors.suggestions import forget_typical_sale, outcomes
 from apps.intelligence.services.lead_suggestions import suggest_about_leads
 from apps.intelligence.services.suggestions import accept_suggestion, dismiss_suggestion
-from apps.intelligence.tasks import suggest_about_waiting_leads
+from apps.intelligence.tasks import suggest_about_open_deals, suggest_about_waiting_leads
 from apps.leads.models import Lead
 from apps.leads.services.assignment import assign_lead
 from apps.leads.services.lifecycle import delete_lead, move_lead
 from apps.leads.services.merging import merge_leads, undo_merge
 from apps.opportunities.services.conversion import convert_lead
+from apps.privacy.selectors import Subject
+from apps.privacy.services.erasures import erase_person
 from apps.users.models import Role
 from tests.factories.activities import make_activity
 from tests.factories.intelligence import ended_leads
@@ -166,6 +168,31 @@ def test_what_was_done_about_one_folded_into_a_lead_counts_as_done_about_it(
     complete_activity(activity_id=task.pk, actor=system)
     deliver_events()
     assert endings(other) == {"answer": "done"}
+
+
+def test_the_night_ends_what_is_suggested_about_leads_and_deals_that_are_over_untold(
+    look, rep, admin, acting, system
+):
+    erased, converted = (lead_of(rep, days=20) for _ in range(2))
+    deal = make_deal(owner=rep, stage="closed_lost")
+    assert [list(look(one)) for one in (erased, converted)] == [["answer"]] * 2
+    about_deal = Suggestion.objects.create(
+        opportunity=deal, key="contact", sentence="Get in touch.", gain=8, made_at=NOW
+    )
+    subject = Subject(kind="leads", row_id=erased.pk)
+    erase_person(subject=subject, reason="asked", actor=acting(admin))
+    Lead.objects.filter(pk=converted.pk).update(
+        status="converted", converted_opportunity_id=deal.pk
+    )
+    suggest_about_waiting_leads()
+    suggest_about_open_deals()
+    assert not Suggestion.objects.standing().exists()
+    assert [endings(one) for one in (erased, converted)] == [
+        {"answer": "given_up"},
+        {"answer": "converted"},
+    ]
+    about_deal.refresh_from_db()
+    assert about_deal.ended_as == "lost"
 
 
 def test_its_worth_is_what_sales_usually_come_to_and_unknown_before_there_were_enough(

@@ -18,8 +18,7 @@ from apps.core.permissions import require
 from apps.intelligence.permissions import SUGGEST
 from apps.intelligence.rules.suggestions import Ending, OpenLead, Typical, suggestions_for_lead
 from apps.intelligence.selectors.suggestions import typical_sale
-from apps.intelligence.services.leads import open_leads_after
-from apps.intelligence.services.suggestions import News, Wanted
+from apps.intelligence.services.suggestions import News, Wanted, ids_to_look_at
 from apps.leads.models import Lead
 from apps.leads.querysets import OPEN_STATUSES
 
@@ -93,10 +92,13 @@ def suggest_about_leads(*, ids: Sequence[UUID], actor: Actor) -> int:
 def suggest_about_open_leads(*, actor: Actor) -> int:
     """Look at every open lead, some at a time: days pass without anybody touching a lead.
 
+    And at those that are over, where nobody told so while something was still suggested.
+
     Returns how many suggestions were made, changed or ended. Raises NotAllowed.
     """
     news, last = 0, UUID(int=0)
-    while ids := open_leads_after(last):
+    leads = Lead.objects.open()
+    while ids := ids_to_look_at("lead_id", leads, after=last):
         news += suggest_about_leads(ids=ids, actor=actor)
         last = ids[-1]
     return news
