@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 import time_machine
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -247,6 +248,51 @@ def test_a_suggestion_is_about_one_thing(look, rep):
     for about in ({"lead": None}, {"opportunity": make_deal(owner=rep)}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Suggestion.objects.filter(pk=row.pk).update(**about)
+
+
+def rows_in_vain(plan):
+    """How many suggestions were looked at and left out."""
+    below = sum(rows_in_vain(one) for one in plan.get("Plans", ()))
+    is_of_them = plan.get("Relation Name") == Suggestion._meta.db_table
+    return below + (plan.get("Rows Removed by Filter", 0) if is_of_them else 0)
+
+
+@pytest.mark.parametrize("door", ["back office", "list"])
+def test_nobody_s_list_walks_through_the_suggestions_of_others(look, rep, outsider, acting, door):
+    for owner in [rep, *[outsider] * 20]:
+        lead = lead_of(owner, days=3)
+        make_deal(owner=owner)
+    look(lead)
+    assert Suggestion.objects.standing().filter(lead__owner=outsider).count() == 20
+    actor = acting(rep)
+    seen = SUGGESTIONS.scope.condition(actor)
+    asked = (
+        Suggestion.objects.visible_to(actor).query.sql_with_params()
+        if door == "back office"
+        else (f"SELECT FROM intelligence_suggestion t WHERE {seen.sql}", seen.parameters)
+    )
+    with connection.cursor() as cursor:
+        # Of a table as small as this the planner would read all.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked[0]}", asked[1])
+        [(plan,)] = cursor.fetchall()
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    assert plan[0]["Plan"]["Actual Rows"] > 0
+    assert rows_in_vain(plan[0]["Plan"]) == 0
+
+
+def test_what_is_open_is_listed_by_an_index_that_holds_what_it_is_worth(db):
+    order = next(one for one in SUGGESTIONS.orderings if one.name == "value")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            "EXPLAIN SELECT t.id FROM intelligence_suggestion t "
+            "WHERE t.ended_at IS NULL AND t.decision = '' "
+            f"ORDER BY {order.expression} DESC, t.id DESC LIMIT 5"
+        )
+        plan = " ".join(line for (line,) in cursor.fetchall())
+    assert "suggestion_worth_most" in plan
+    assert "Sort" not in plan
 
 
 # --- Doors --------------------------------------------------------------------------------------

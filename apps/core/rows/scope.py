@@ -118,6 +118,16 @@ class ParentScope:
         """The same for rows that are found by their keys."""
         return self._parent(OwnedScope(row="parent").condition_by_key(actor))
 
+    def keys(self, actor: Actor, table: str) -> Condition:
+        """SELECT of the ids of the same rows of a table, found from their parents."""
+        within = OwnedScope(row="parent").condition(actor)
+        return Condition(
+            f'SELECT child.id FROM "{self.table}" AS parent JOIN "{table}" AS child '
+            f'ON child."{self.reference}" = parent.id '
+            f"WHERE parent.deleted_at IS NULL AND {within.sql}",
+            within.parameters,
+        )
+
     def _parent(self, within: Condition) -> Condition:
         return Condition(
             f'EXISTS (SELECT FROM "{self.table}" AS parent '
@@ -140,11 +150,24 @@ class ParentScope:
 class EitherScope:
     """Rows about one thing or another, seen by whoever sees that and has the right to its kind."""
 
+    table: str
     parents: tuple[tuple[str, ParentScope], ...]
 
     def condition(self, actor: Actor) -> Condition:
-        """The rows whose parent, of whichever kind, is within reach and not in the bin."""
-        return self._any(actor, ParentScope.condition)
+        """The rows whose parent, of whichever kind, is within reach and not in the bin.
+
+        Whoever does not see everything sees few: those are found from their parents, whatever
+        order and filters they are then put into. The array has the planner go that way.
+        """
+        if actor.reach.everything:
+            return self._any(actor, ParentScope.condition)
+        found = [scope.keys(actor, self.table) for right, scope in self.parents if actor.may(right)]
+        if not found:
+            return NEVER
+        return Condition(
+            f"t.id = ANY(ARRAY({' UNION ALL '.join(one.sql for one in found)}))",
+            tuple(one for each in found for one in each.parameters),
+        )
 
     def condition_by_key(self, actor: Actor) -> Condition:
         """The same for rows that are found by their keys."""

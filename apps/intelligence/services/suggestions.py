@@ -211,7 +211,7 @@ def _decide(
     suggestion_id: UUID, decision: Decision, because: str, actor: Actor
 ) -> tuple[Suggestion, bool]:
     """The suggestion as decided on, and whether it was not decided so before."""
-    visible = Suggestion.objects.visible_to(actor).filter(pk=suggestion_id).values("pk")
+    visible = Suggestion.objects.visible_by_key(actor).filter(pk=suggestion_id).values("pk")
     row = Suggestion.objects.select_for_update().filter(pk__in=visible).first()
     if row is None:
         raise NotFound
