@@ -54,10 +54,8 @@ SUGGESTIONS = Listing(
     read=READ_OPPORTUNITY,
     scope=EitherScope(
         "intelligence_suggestion",
-        (
-            (READ_OPPORTUNITY, ParentScope("opportunities_opportunity", "opportunity_id")),
-            (READ_LEAD, ParentScope("leads_lead", "lead_id")),
-        ),
+        ParentScope("opportunities_opportunity", "opportunity_id"),
+        others=((READ_LEAD, ParentScope("leads_lead", "lead_id")),),
     ),
     fields=(
         Field("id"),

@@ -342,6 +342,9 @@ def test_whoever_may_not_see_leads_is_told_of_deals_alone(look, rep):
     with pytest.raises(NotFound):
         accept_suggestion(suggestion_id=row.pk, actor=actor)
     assert outcomes(actor=actor, first=NOW.date(), last=NOW.date()) == []
+    actor = become(rep.pk, door="test", scopes=["lead:read", "lead:write"])
+    with pytest.raises(NotAllowed, match="opportunity:read"):
+        SUGGESTIONS.page(actor, Query())
 
 
 def test_the_back_office_lists_and_decides_without_naming_the_person(look, client, rep):

@@ -29,7 +29,6 @@ class Condition:
 
 
 ALWAYS = Condition("TRUE")
-NEVER = Condition("FALSE")
 
 
 class Scope(Protocol):
@@ -148,10 +147,14 @@ class ParentScope:
 
 @dataclass(frozen=True)
 class EitherScope:
-    """Rows about one thing or another, seen by whoever sees that and has the right to its kind."""
+    """Rows about one thing or another, seen by whoever sees that.
+
+    Those about `others` are for whoever has the right to that kind, too.
+    """
 
     table: str
-    parents: tuple[tuple[str, ParentScope], ...]
+    parent: ParentScope
+    others: tuple[tuple[str, ParentScope], ...]
 
     def condition(self, actor: Actor) -> Condition:
         """The rows whose parent, of whichever kind, is within reach and not in the bin.
@@ -161,9 +164,7 @@ class EitherScope:
         """
         if actor.reach.everything:
             return self._any(actor, ParentScope.condition)
-        found = [scope.keys(actor, self.table) for right, scope in self.parents if actor.may(right)]
-        if not found:
-            return NEVER
+        found = [scope.keys(actor, self.table) for scope in self._parents(actor)]
         return Condition(
             f"t.id = ANY(ARRAY({' UNION ALL '.join(one.sql for one in found)}))",
             tuple(one for each in found for one in each.parameters),
@@ -174,9 +175,7 @@ class EitherScope:
         return self._any(actor, ParentScope.condition_by_key)
 
     def _any(self, actor: Actor, within: Callable[[ParentScope, Actor], Condition]) -> Condition:
-        found = [within(scope, actor) for right, scope in self.parents if actor.may(right)]
-        if not found:
-            return NEVER
+        found = [within(scope, actor) for scope in self._parents(actor)]
         return Condition(
             f"({' OR '.join(one.sql for one in found)})",
             tuple(one for each in found for one in each.parameters),
@@ -188,8 +187,12 @@ class EitherScope:
 
     def place(self) -> tuple[str, str]:
         """The parent's."""
-        owners, territories = zip(*(scope.place() for _, scope in self.parents), strict=True)
+        parents = [self.parent, *(scope for _, scope in self.others)]
+        owners, territories = zip(*(scope.place() for scope in parents), strict=True)
         return f"coalesce({', '.join(owners)})", f"coalesce({', '.join(territories)})"
+
+    def _parents(self, actor: Actor) -> list[ParentScope]:
+        return [self.parent, *(scope for right, scope in self.others if actor.may(right))]
 
 
 @dataclass(frozen=True)
