@@ -53,10 +53,9 @@ SUGGESTIONS = Listing(
     model=Suggestion,
     read=READ_OPPORTUNITY,
     scope=EitherScope(
-        (
-            (READ_OPPORTUNITY, ParentScope("opportunities_opportunity", "opportunity_id")),
-            (READ_LEAD, ParentScope("leads_lead", "lead_id")),
-        )
+        "intelligence_suggestion",
+        ParentScope("opportunities_opportunity", "opportunity_id"),
+        others=((READ_LEAD, ParentScope("leads_lead", "lead_id")),),
     ),
     fields=(
         Field("id"),
@@ -85,7 +84,8 @@ SUGGESTIONS = Listing(
         refers_to("owner_id", sql=_OWNED_BY),
     ),
     orderings=(
-        Ordering("value", 'coalesce(t."value", 0)', Kind.MONEY),
+        # As the index has it: 0.00 is not 0 to it.
+        Ordering("value", 'coalesce(t."value", 0.00)', Kind.MONEY),
         Ordering("made_at", 't."made_at"', Kind.MOMENT),
     ),
     default_ordering="-value",

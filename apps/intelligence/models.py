@@ -152,6 +152,11 @@ class Suggestion(models.Model):
             models.Index(
                 fields=["decided_at"], name="suggestion_decided", condition=~Q(decision="")
             ),
+            models.Index(
+                fields=["opportunity"],
+                name="suggestion_of_deal",
+                condition=~Q(opportunity=None),
+            ),
             models.Index(fields=["lead"], name="suggestion_of_lead", condition=~Q(lead=None)),
             models.Index(
                 fields=["ended_at"],

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 import time_machine
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.activities.services.activities import complete_activity
 from apps.core.actors import become
 from apps.core.errors import NotAllowed, NotFound
 from apps.core.models import BusinessEvent
@@ -20,12 +22,14 @@ from apps.intelligence.models import Suggestion
 from apps.intelligence.selectors.suggestions import forget_typical_sale, outcomes
 from apps.intelligence.services.lead_suggestions import suggest_about_leads
 from apps.intelligence.services.suggestions import accept_suggestion, dismiss_suggestion
-from apps.intelligence.tasks import suggest_about_waiting_leads
+from apps.intelligence.tasks import suggest_about_open_deals, suggest_about_waiting_leads
 from apps.leads.models import Lead
 from apps.leads.services.assignment import assign_lead
 from apps.leads.services.lifecycle import delete_lead, move_lead
 from apps.leads.services.merging import merge_leads, undo_merge
 from apps.opportunities.services.conversion import convert_lead
+from apps.privacy.selectors import Subject
+from apps.privacy.services.erasures import erase_person
 from apps.users.models import Role
 from tests.factories.activities import make_activity
 from tests.factories.intelligence import ended_leads
@@ -81,6 +85,15 @@ def test_a_good_lead_waits_no_longer_than_a_day_for_an_answer(look, rep):
     assert endings(lead) == {"answer": "done"}
 
 
+def test_what_comes_in_answers_no_lead(look, rep):
+    lead = lead_of(rep, days=2)
+    for direction in ("inbound", "inbound", "outbound"):
+        assert list(look(lead)) == ["answer"]
+        make_activity(by=rep, lead_id=lead.pk, type="email", direction=direction)
+    assert look(lead) == {}
+    assert endings(lead) == {"answer": "done"}
+
+
 def test_a_qualified_lead_is_to_be_converted_within_a_week_of_that(look, rep, acting):
     lead = lead_of(rep, days=60)
     with time_machine.travel(NOW - timedelta(days=3)):
@@ -99,7 +112,8 @@ def test_one_that_came_in_qualified_counts_from_then(look, rep):
 
 
 def test_a_contacted_lead_gone_quiet_is_to_be_followed_up_unless_something_is_planned(look, rep):
-    lead = lead_of(rep, days=40, status="contacted", last_activity_at=NOW - timedelta(days=15))
+    lead = lead_of(rep, days=40, status="contacted")
+    make_activity(by=rep, lead_id=lead.pk, completed_at=NOW - timedelta(days=15))
     assert list(look(lead)) == ["follow_up"]
     make_activity(by=rep, lead_id=lead.pk, scheduled_at=NOW + timedelta(days=3))
     assert look(lead) == {}
@@ -137,6 +151,49 @@ def test_a_lead_that_is_given_up_deleted_or_folded_into_another_needs_nothing(
     assert [endings(one)["answer"] for one in for_ever] == ["given_up", "deleted", "done"]
     undo_merge(merge_id=merge.pk, actor=system)
     assert list(look(folded)) == ["answer"]
+
+
+def test_what_was_done_about_one_folded_into_a_lead_counts_as_done_about_it(
+    look, rep, system, deliver_events
+):
+    lead, planned, first, second = (lead_of(rep, days=20) for _ in range(4))
+    make_activity(by=rep, lead_id=second.pk)
+    task = make_activity(by=rep, lead_id=planned.pk, type="task", scheduled_at=NOW)
+    assert [list(look(one)) for one in (lead, planned, first)] == [["answer"]] * 3
+    for survivor, duplicate in ((first, second), (lead, first)):
+        merge_leads(survivor_id=survivor.pk, duplicate_ids=[duplicate.pk], values={}, actor=system)
+    assert look(lead) == {}
+    other = lead_of(rep, days=20)
+    merge_leads(survivor_id=other.pk, duplicate_ids=[planned.pk], values={}, actor=system)
+    assert list(look(other)) == ["answer"]
+    complete_activity(activity_id=task.pk, actor=system)
+    deliver_events()
+    assert endings(other) == {"answer": "done"}
+
+
+def test_the_night_ends_what_is_suggested_about_leads_and_deals_that_are_over_untold(
+    look, rep, admin, acting, system
+):
+    erased, converted = (lead_of(rep, days=20) for _ in range(2))
+    deal = make_deal(owner=rep, stage="closed_lost")
+    assert [list(look(one)) for one in (erased, converted)] == [["answer"]] * 2
+    about_deal = Suggestion.objects.create(
+        opportunity=deal, key="contact", sentence="Get in touch.", gain=8, made_at=NOW
+    )
+    subject = Subject(kind="leads", row_id=erased.pk)
+    erase_person(subject=subject, reason="asked", actor=acting(admin))
+    Lead.objects.filter(pk=converted.pk).update(
+        status="converted", converted_opportunity_id=deal.pk
+    )
+    suggest_about_waiting_leads()
+    suggest_about_open_deals()
+    assert not Suggestion.objects.standing().exists()
+    assert [endings(one) for one in (erased, converted)] == [
+        {"answer": "given_up"},
+        {"answer": "converted"},
+    ]
+    about_deal.refresh_from_db()
+    assert about_deal.ended_as == "lost"
 
 
 def test_its_worth_is_what_sales_usually_come_to_and_unknown_before_there_were_enough(
@@ -193,6 +250,51 @@ def test_a_suggestion_is_about_one_thing(look, rep):
             Suggestion.objects.filter(pk=row.pk).update(**about)
 
 
+def rows_in_vain(plan):
+    """How many suggestions were looked at and left out."""
+    below = sum(rows_in_vain(one) for one in plan.get("Plans", ()))
+    is_of_them = plan.get("Relation Name") == Suggestion._meta.db_table
+    return below + (plan.get("Rows Removed by Filter", 0) if is_of_them else 0)
+
+
+@pytest.mark.parametrize("door", ["back office", "list"])
+def test_nobody_s_list_walks_through_the_suggestions_of_others(look, rep, outsider, acting, door):
+    for owner in [rep, *[outsider] * 20]:
+        lead = lead_of(owner, days=3)
+        make_deal(owner=owner)
+    look(lead)
+    assert Suggestion.objects.standing().filter(lead__owner=outsider).count() == 20
+    actor = acting(rep)
+    seen = SUGGESTIONS.scope.condition(actor)
+    asked = (
+        Suggestion.objects.visible_to(actor).query.sql_with_params()
+        if door == "back office"
+        else (f"SELECT FROM intelligence_suggestion t WHERE {seen.sql}", seen.parameters)
+    )
+    with connection.cursor() as cursor:
+        # Of a table as small as this the planner would read all.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked[0]}", asked[1])
+        [(plan,)] = cursor.fetchall()
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    assert plan[0]["Plan"]["Actual Rows"] > 0
+    assert rows_in_vain(plan[0]["Plan"]) == 0
+
+
+def test_what_is_open_is_listed_by_an_index_that_holds_what_it_is_worth(db):
+    order = next(one for one in SUGGESTIONS.orderings if one.name == "value")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            "EXPLAIN SELECT t.id FROM intelligence_suggestion t "
+            "WHERE t.ended_at IS NULL AND t.decision = '' "
+            f"ORDER BY {order.expression} DESC, t.id DESC LIMIT 5"
+        )
+        plan = " ".join(line for (line,) in cursor.fetchall())
+    assert "suggestion_worth_most" in plan
+    assert "Sort" not in plan
+
+
 # --- Doors --------------------------------------------------------------------------------------
 
 
@@ -240,6 +342,9 @@ def test_whoever_may_not_see_leads_is_told_of_deals_alone(look, rep):
     with pytest.raises(NotFound):
         accept_suggestion(suggestion_id=row.pk, actor=actor)
     assert outcomes(actor=actor, first=NOW.date(), last=NOW.date()) == []
+    actor = become(rep.pk, door="test", scopes=["lead:read", "lead:write"])
+    with pytest.raises(NotAllowed, match="opportunity:read"):
+        SUGGESTIONS.page(actor, Query())
 
 
 def test_the_back_office_lists_and_decides_without_naming_the_person(look, client, rep):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.migrations.loader import MigrationLoader
 from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ from apps.opportunities.services.deals import (
     reassign_opportunity,
     restore_opportunity,
 )
-from apps.quotas.models import ActivityCount, ActivityNews
+from apps.quotas.models import ActivityCount, ActivityNews, Quota, QuotaCredit
 from apps.quotas.selectors.attainment import attainments, miscounts
 from apps.quotas.services.activities import count_activities, recount_activities
 from apps.quotas.services.quotas import set_quota
@@ -104,6 +106,39 @@ def test_is_attained_and_told_once(rep, manager, api, system, deliver_events):
     (found,) = api(rep).call("GET", asked).json()["quotas"]
     assert (found["attainment_amount"], found["attainment_percentage"]) == (3, 150)
     assert found["projected_attainment"] >= 3
+
+
+def test_looks_only_at_quotas_of_the_type_and_the_days_that_changed(rep, system, deliver_events):
+    year = organisation_today().year
+    for period in (PERIOD, f"FY_{year - 1}"):
+        quota_of(user=rep, actor=system, period=period, amount=1)
+    QuotaCredit.objects.create(
+        opportunity=make_deal(owner=rep),
+        version=1,
+        user=rep,
+        kind="revenue",
+        closed_on=organisation_today(),
+        amount=100,
+        currency="USD",
+        rate=1,
+        converted=100,
+        deals=1,
+    )
+    revenue = Quota.objects.create(
+        user=rep,
+        period=PERIOD,
+        starts_on=date(year, 1, 1),
+        ends_on=date(year, 12, 31),
+        quota_type="revenue",
+        amount=1,
+        currency="USD",
+    )
+    ActivityCount.objects.create(holder_id=rep.pk, day=date(year - 1, 5, 1), count=9)
+    make_activity(by=rep, lead_id=LeadFactory(owner=rep).pk)
+    deliver_events()
+    assert told() == [("activities", 1)]
+    revenue.refresh_from_db()
+    assert revenue.attained_at is None
 
 
 def test_shows_in_the_back_office(rep, manager, client, system, deliver_events):
@@ -225,6 +260,50 @@ def test_what_was_completed_before_is_counted_by_the_command_as_are_days_of_anot
             ActivityCount.objects.exclude(count=0).values_list("holder_id", "day", "count")
         ) == [(rep.pk, day, 1)]
     assert recount_activities(actor=system) == 0
+
+
+@pytest.fixture
+def before_counting(rep):
+    """The database as it was before activities were counted; runs the migration that begins it."""
+    state = MigrationLoader(connection).project_state(("quotas", "0005_day_of_credits"))
+    migration = import_module("apps.quotas.migrations.0006_activities").Migration
+    begin = migration("0006_activities", "quotas")
+    with connection.schema_editor(atomic=True) as editor:
+        begin.unapply(state.clone(), editor)
+
+    def apply():
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with connection.schema_editor(atomic=True) as editor:
+            begin.apply(state, editor)
+
+    return apply
+
+
+def test_what_was_completed_before_there_was_a_count_is_counted_by_the_first_beat(
+    before_counting, rep, admin, system, acting, attained
+):
+    north = TerritoryFactory()
+    lead = LeadFactory(owner=rep, territory=north)
+    moved = make_activity(by=rep, lead_id=lead.pk)
+    make_activity(by=rep, lead_id=lead.pk)
+    make_activity(by=rep, lead_id=lead.pk, type="task")
+    deleted = make_activity(by=rep, lead_id=lead.pk)
+    delete_activity(activity_id=deleted.pk, actor=acting(admin))
+    deal = make_deal(owner=rep, territory_id=north.pk)
+    make_activity(by=rep, opportunity_id=deal.pk)
+    delete_opportunity(opportunity_id=deal.pk, actor=system)
+
+    before_counting()
+
+    assert miscounts() == []
+    delete_activity(activity_id=moved.pk, actor=acting(admin))
+    restore_opportunity(opportunity_id=deal.pk, actor=system)
+    count_moved_activities()
+    for holder in ({"user": rep}, {"territory": north}):
+        quota_of(actor=system, **holder)
+        assert attained(**holder) == 2
+    assert miscounts() == []
 
 
 @pytest.mark.django_db(transaction=True)

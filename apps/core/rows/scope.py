@@ -29,7 +29,6 @@ class Condition:
 
 
 ALWAYS = Condition("TRUE")
-NEVER = Condition("FALSE")
 
 
 class Scope(Protocol):
@@ -118,6 +117,16 @@ class ParentScope:
         """The same for rows that are found by their keys."""
         return self._parent(OwnedScope(row="parent").condition_by_key(actor))
 
+    def keys(self, actor: Actor, table: str) -> Condition:
+        """SELECT of the ids of the same rows of a table, found from their parents."""
+        within = OwnedScope(row="parent").condition(actor)
+        return Condition(
+            f'SELECT child.id FROM "{self.table}" AS parent JOIN "{table}" AS child '
+            f'ON child."{self.reference}" = parent.id '
+            f"WHERE parent.deleted_at IS NULL AND {within.sql}",
+            within.parameters,
+        )
+
     def _parent(self, within: Condition) -> Condition:
         return Condition(
             f'EXISTS (SELECT FROM "{self.table}" AS parent '
@@ -138,22 +147,35 @@ class ParentScope:
 
 @dataclass(frozen=True)
 class EitherScope:
-    """Rows about one thing or another, seen by whoever sees that and has the right to its kind."""
+    """Rows about one thing or another, seen by whoever sees that.
 
-    parents: tuple[tuple[str, ParentScope], ...]
+    Those about `others` are for whoever has the right to that kind, too.
+    """
+
+    table: str
+    parent: ParentScope
+    others: tuple[tuple[str, ParentScope], ...]
 
     def condition(self, actor: Actor) -> Condition:
-        """The rows whose parent, of whichever kind, is within reach and not in the bin."""
-        return self._any(actor, ParentScope.condition)
+        """The rows whose parent, of whichever kind, is within reach and not in the bin.
+
+        Whoever does not see everything sees few: those are found from their parents, whatever
+        order and filters they are then put into. The array has the planner go that way.
+        """
+        if actor.reach.everything:
+            return self._any(actor, ParentScope.condition)
+        found = [scope.keys(actor, self.table) for scope in self._parents(actor)]
+        return Condition(
+            f"t.id = ANY(ARRAY({' UNION ALL '.join(one.sql for one in found)}))",
+            tuple(one for each in found for one in each.parameters),
+        )
 
     def condition_by_key(self, actor: Actor) -> Condition:
         """The same for rows that are found by their keys."""
         return self._any(actor, ParentScope.condition_by_key)
 
     def _any(self, actor: Actor, within: Callable[[ParentScope, Actor], Condition]) -> Condition:
-        found = [within(scope, actor) for right, scope in self.parents if actor.may(right)]
-        if not found:
-            return NEVER
+        found = [within(scope, actor) for scope in self._parents(actor)]
         return Condition(
             f"({' OR '.join(one.sql for one in found)})",
             tuple(one for each in found for one in each.parameters),
@@ -165,8 +187,12 @@ class EitherScope:
 
     def place(self) -> tuple[str, str]:
         """The parent's."""
-        owners, territories = zip(*(scope.place() for _, scope in self.parents), strict=True)
+        parents = [self.parent, *(scope for _, scope in self.others)]
+        owners, territories = zip(*(scope.place() for scope in parents), strict=True)
         return f"coalesce({', '.join(owners)})", f"coalesce({', '.join(territories)})"
+
+    def _parents(self, actor: Actor) -> list[ParentScope]:
+        return [self.parent, *(scope for right, scope in self.others if actor.may(right))]
 
 
 @dataclass(frozen=True)

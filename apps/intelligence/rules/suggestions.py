@@ -162,7 +162,8 @@ class OpenLead:
         is_unrouted: whether no territory claimed it and nobody owns it.
         captured_at: when it came in.
         qualified_at: since when it is worth selling to, if it is.
-        heard_at: when somebody was last in touch, if anybody was.
+        heard_at: when somebody was last in touch, with this or one folded into it, if anybody was.
+        answered_at: when that last was an answer: what came in is none.
         has_plan: whether something about it is planned.
     """
 
@@ -172,6 +173,7 @@ class OpenLead:
     captured_at: datetime
     qualified_at: datetime | None
     heard_at: datetime | None
+    answered_at: datetime | None
     has_plan: bool
 
     @property
@@ -207,7 +209,7 @@ def _assignment(lead: OpenLead) -> Iterator[Suggested]:
 def _answer(
     lead: OpenLead, now: datetime, day_of: Callable[[datetime], date]
 ) -> Iterator[Suggested]:
-    is_waiting = lead.status == "new" and lead.heard_at is None and not lead.is_unrouted
+    is_waiting = lead.status == "new" and lead.answered_at is None and not lead.is_unrouted
     if is_waiting and lead.is_good and now - lead.captured_at > ANSWERED_WITHIN:
         captured = _in_words(day_of(lead.captured_at))
         reason = f"Its score is {lead.score}, and nobody answered since {captured}."

@@ -18,25 +18,42 @@ from apps.core.permissions import require
 from apps.intelligence.permissions import SUGGEST
 from apps.intelligence.rules.suggestions import Ending, OpenLead, Typical, suggestions_for_lead
 from apps.intelligence.selectors.suggestions import typical_sale
-from apps.intelligence.services.leads import open_leads_after
-from apps.intelligence.services.suggestions import News, Wanted
+from apps.intelligence.services.suggestions import News, Wanted, ids_to_look_at
 from apps.leads.models import Lead
 from apps.leads.querysets import OPEN_STATUSES
 
+# What happened to a lead that was folded into another is the other's story, too.
+_SURVIVORS = """
+WITH RECURSIVE told(id) AS (
+    SELECT unnest(%s::uuid[])
+    UNION SELECT l.merged_into_id FROM told JOIN leads_lead l ON l.id = told.id
+          WHERE l.merged_into_id IS NOT NULL)
+SELECT id FROM told ORDER BY id
+"""
 # Of those that came in qualified nobody told; a lead is no older than what happened to it.
 _LEADS = """
+WITH RECURSIVE family(head, id) AS (
+    SELECT id, id FROM unnest(%(ids)s::uuid[]) AS id
+    UNION SELECT f.head, l.id FROM family f JOIN leads_lead l ON l.merged_into_id = f.id
+), spoken AS (
+    SELECT f.head, max(a.completed_at) AS heard_at,
+           max(a.completed_at) FILTER (WHERE a.direction <> 'inbound') AS answered_at,
+           bool_or(a.completed_at IS NULL AND a.scheduled_at >= %(now)s) AS has_plan
+    FROM family f JOIN activities_activity a ON a.lead_id = f.id
+    WHERE a.deleted_at IS NULL
+    GROUP BY f.head
+)
 SELECT l.id, l.status, l.score, l.score_source, l.deleted_at IS NOT NULL,
        l.merged_into_id IS NOT NULL, l.owner_id IS NULL AND l.territory_id IS NULL,
-       l.created_at, l.last_activity_at,
+       l.created_at, spoken.heard_at, spoken.answered_at,
        CASE l.status WHEN 'qualified' THEN coalesce(
            (SELECT max(e.occurred_at) FROM core_businessevent e
             WHERE e.aggregate_id = l.id AND e.name = 'lead.qualified'
               AND e.occurred_at >= l.created_at - interval '1 day'),
            l.created_at) END,
-       EXISTS (SELECT FROM activities_activity a
-               WHERE a.lead_id = l.id AND a.deleted_at IS NULL AND a.completed_at IS NULL
-                 AND a.scheduled_at >= %s)
-FROM leads_lead l WHERE l.id = ANY(%s::uuid[])
+       coalesce(spoken.has_plan, FALSE)
+FROM leads_lead l LEFT JOIN spoken ON spoken.head = l.id
+WHERE l.id = ANY(%(ids)s::uuid[])
 ORDER BY l.id
 """
 
@@ -54,7 +71,8 @@ class _Known:
 
 @command
 def suggest_about_leads(*, ids: Sequence[UUID], actor: Actor) -> int:
-    """Look at leads, and keep what is suggested about each as it is now.
+    """Look at leads and those they were folded into, and keep what is suggested about each as it is
+    now.
 
     Doing it twice is harmless. Returns how many suggestions were made, changed or ended.
 
@@ -62,9 +80,10 @@ def suggest_about_leads(*, ids: Sequence[UUID], actor: Actor) -> int:
     """
     require(actor, SUGGEST)
     now = timezone.now()
-    news = News.of("lead_id", list(ids), now)
+    looked_at = _with_survivors(ids)
+    news = News.of("lead_id", looked_at, now)
     typical = typical_sale()
-    for known in _known_of(ids, now):
+    for known in _known_of(looked_at, now):
         wanted = {} if known.is_over else _wanted(known, typical, now)
         news.compare(known.lead_id, wanted, known.ending)
     return news.keep()
@@ -73,10 +92,13 @@ def suggest_about_leads(*, ids: Sequence[UUID], actor: Actor) -> int:
 def suggest_about_open_leads(*, actor: Actor) -> int:
     """Look at every open lead, some at a time: days pass without anybody touching a lead.
 
+    And at those that are over, where nobody told so while something was still suggested.
+
     Returns how many suggestions were made, changed or ended. Raises NotAllowed.
     """
     news, last = 0, UUID(int=0)
-    while ids := open_leads_after(last):
+    leads = Lead.objects.open()
+    while ids := ids_to_look_at("lead_id", leads, after=last):
         news += suggest_about_leads(ids=ids, actor=actor)
         last = ids[-1]
     return news
@@ -96,12 +118,19 @@ _ENDINGS: Mapping[str, Ending] = {
 }
 
 
+def _with_survivors(ids: Sequence[UUID]) -> list[UUID]:
+    """Some leads and those they were folded into."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SURVIVORS, [list(ids)])
+        return [lead_id for (lead_id,) in cursor.fetchall()]
+
+
 def _known_of(ids: Sequence[UUID], now: datetime) -> Iterator[_Known]:
     with connection.cursor() as cursor:
-        cursor.execute(_LEADS, [now, list(ids)])
+        cursor.execute(_LEADS, {"ids": list(ids), "now": now})
         rows = cursor.fetchall()
     for lead_id, status, score, source, in_bin, is_merged, *rest in rows:
-        is_unrouted, captured_at, heard_at, qualified_at, has_plan = rest
+        is_unrouted, captured_at, heard_at, answered_at, qualified_at, has_plan = rest
         # What a model says is how likely it is; what the rules say is not.
         by_model = source == Lead.ScoreSource.MODEL
         yield _Known(
@@ -116,6 +145,7 @@ def _known_of(ids: Sequence[UUID], now: datetime) -> Iterator[_Known]:
                 captured_at=captured_at,
                 qualified_at=qualified_at,
                 heard_at=heard_at,
+                answered_at=answered_at,
                 has_plan=has_plan,
             ),
         )

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.core.actors import Actor
@@ -157,14 +158,27 @@ def suggest_to_customers(*, account_ids: Collection[UUID], actor: Actor) -> int:
 def suggest_everywhere(*, actor: Actor) -> int:
     """Look at every open deal, some at a time: days pass without anybody changing a deal.
 
+    And at those that are over, where nobody told so while something was still suggested.
+
     Returns how many suggestions were made, changed or ended. Raises NotAllowed.
     """
     news, last = 0, UUID(int=0)
-    deals = Opportunity.objects.open().order_by("pk")
-    while ids := list(deals.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
+    deals = Opportunity.objects.open()
+    while ids := ids_to_look_at("opportunity_id", deals, after=last):
         news += suggest(ids=ids, actor=actor)
         last = ids[-1]
     return news
+
+
+def ids_to_look_at(about: str, still_open: QuerySet, *, after: UUID) -> list[UUID]:
+    """The next deals, or leads, that are open or about which something stands, in the order of
+    their ids."""
+    told = Suggestion.objects.standing().filter(**{f"{about}__gt": after}).order_by(about)
+    found = {
+        *still_open.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH],
+        *told.values_list(about, flat=True).distinct()[:BATCH],
+    }
+    return sorted(found)[:BATCH]
 
 
 @command
@@ -197,7 +211,7 @@ def _decide(
     suggestion_id: UUID, decision: Decision, because: str, actor: Actor
 ) -> tuple[Suggestion, bool]:
     """The suggestion as decided on, and whether it was not decided so before."""
-    visible = Suggestion.objects.visible_to(actor).filter(pk=suggestion_id).values("pk")
+    visible = Suggestion.objects.visible_by_key(actor).filter(pk=suggestion_id).values("pk")
     row = Suggestion.objects.select_for_update().filter(pk__in=visible).first()
     if row is None:
         raise NotFound

@@ -38,6 +38,15 @@ CREATE TRIGGER quotas_note_gone AFTER DELETE ON activities_activity
     FOR EACH ROW WHEN (OLD.completed_at IS NOT NULL)
     EXECUTE FUNCTION quotas_note_activity();
 """
+# What was completed before there were triggers, for the first beat to count.
+_NOTE_EARLIER = """
+INSERT INTO quotas_activitynews (holder_id, completed_at, count)
+SELECT holder, a.completed_at, 1
+FROM activities_activity a
+CROSS JOIN LATERAL unnest(ARRAY[a.user_id, a.territory_id]) AS holder
+WHERE a.completed_at IS NOT NULL AND a.deleted_at IS NULL AND NOT a.subject_in_bin
+  AND holder IS NOT NULL;
+"""
 _FORGET = """
 DROP TRIGGER quotas_note_gone ON activities_activity;
 DROP TRIGGER quotas_note_change ON activities_activity;
@@ -77,4 +86,5 @@ class Migration(migrations.Migration):
             options={"verbose_name_plural": "activity news"},
         ),
         migrations.RunSQL(_NOTE, _FORGET),
+        migrations.RunSQL(_NOTE_EARLIER, migrations.RunSQL.noop),
     ]

@@ -8,6 +8,7 @@ from django.db import connection
 from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.database import take_turn
+from apps.quotas.rules import QuotaType
 from apps.quotas.selectors.attainment import MISCOUNTS
 from apps.quotas.services.attaining import tell_attained
 
@@ -22,7 +23,7 @@ WITH news AS (
 INSERT INTO quotas_activitycount AS known (holder_id, day, count)
 SELECT holder_id, day, count FROM days ORDER BY 1, 2
 ON CONFLICT (holder_id, day) DO UPDATE SET count = known.count + excluded.count
-RETURNING holder_id
+RETURNING holder_id, day
 """
 # Noon lies on its day, whatever the clocks do there.
 _CORRECT = f"""
@@ -41,16 +42,17 @@ def count_activities(*, actor: Actor) -> int:
     take_turn("count of activities")
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, {"zone": settings.ORGANISATION_TIME_ZONE})
-        holders = [holder_id for (holder_id,) in cursor.fetchall()]
-    if holders:
-        tell_attained(set(holders), actor=actor)
-    return len(holders)
+        changed = cursor.fetchall()
+    if changed:
+        holder_ids, days = map(set, zip(*changed, strict=True))
+        tell_attained(holder_ids, types=[QuotaType.ACTIVITIES], days=days, actor=actor)
+    return len(changed)
 
 
 @command
 def recount_activities(*, actor: Actor) -> int:
-    """Make the count what the activities say: those completed before there was one, and after the
-    organisation moved to another time zone.
+    """Make the count what the activities say, as after the organisation moved to another time
+    zone.
 
     Returns how many days of people and territories changed.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from uuid import UUID
 
 from django.db import connection
@@ -17,6 +18,8 @@ _NOTE_ATTAINED = f"""
 WITH attained AS (
     SELECT t.id, {ATTAINED} AS amount FROM quotas_quota t
     WHERE t.holder_id = ANY(quotas_above(%s::uuid[])) AND t.attained_at IS NULL AND t.amount > 0
+      AND t.quota_type = ANY(%s)
+      AND EXISTS (SELECT FROM unnest(%s::date[]) AS day WHERE day BETWEEN t.starts_on AND t.ends_on)
 )
 UPDATE quotas_quota q SET attained_at = now() FROM attained
 WHERE q.id = attained.id AND q.attained_at IS NULL AND attained.amount >= q.amount
@@ -25,11 +28,17 @@ RETURNING q.id, q.user_id, q.territory_id, q.period, q.quota_type, q.amount, att
 """
 
 
-def tell_attained(holder_ids: Collection[UUID | None], *, actor: Actor) -> None:
+def tell_attained(
+    holder_ids: Collection[UUID | None],
+    *,
+    types: Collection[str],
+    days: Collection[date],
+    actor: Actor,
+) -> None:
     """Tell which quotas of some people and territories, and of those above them, came to all of
-    them just now."""
+    them just now: those of the types and days that changed."""
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE_ATTAINED, [list(holder_ids)])
+        cursor.execute(_NOTE_ATTAINED, [list(holder_ids), list(types), list(days)])
         found = cursor.fetchall()
     names = (
         "quota_id",

@@ -24,7 +24,7 @@ from apps.opportunities.models import Opportunity
 from apps.opportunities.services.announcements import credits_told
 from apps.quotas.events import CreditGiven, CreditReversed, CreditShare
 from apps.quotas.models import CreditedDeal, QuotaCredit
-from apps.quotas.rules import Credit, CreditKind, Share, WonDeal, credits_of
+from apps.quotas.rules import Credit, CreditKind, QuotaType, Share, WonDeal, credits_of
 from apps.quotas.services.attaining import tell_attained
 
 BATCH = 1_000
@@ -64,7 +64,12 @@ def credit_deals(*, told: Sequence[OpportunityCreditChanged], actor: Actor) -> i
         entries += _settled(one, standing[one.opportunity_id], rates)
     insert_rows(QuotaCredit, entries)
     publish(*_told(entries), actor=actor)
-    tell_attained({one.user_id or one.territory_id for one in entries}, actor=actor)
+    tell_attained(
+        {one.user_id or one.territory_id for one in entries},
+        types=[QuotaType.REVENUE, QuotaType.DEALS],
+        days={one.closed_on for one in entries},
+        actor=actor,
+    )
     return len(entries)
 
 

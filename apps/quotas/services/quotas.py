@@ -91,7 +91,7 @@ def set_quota(
         currency=settings.DEFAULT_CURRENCY,
     )
     publish(QuotaSet(**facts_told(quota)), actor=actor)
-    tell_attained([holder_id], actor=actor)
+    _tell_attained([quota], actor)
     return quota
 
 
@@ -107,7 +107,7 @@ def change_quota(*, quota_id: UUID, quota_amount: Decimal, actor: Actor) -> Quot
     quota.amount = quota_amount
     quota.save(update_fields=["amount", "updated_at"])
     publish(QuotaUpdated(**facts_told(quota), previous_amount=previous), actor=actor)
-    tell_attained([quota.user_id or quota.territory_id], actor=actor)
+    _tell_attained([quota], actor)
     return quota
 
 
@@ -179,4 +179,13 @@ def keep_quotas(targets: Sequence[Target], *, actor: Actor) -> None:
     told: list[Any] = [QuotaSet(**facts_told(one)) for one in made]
     told += [QuotaUpdated(**facts_told(one), previous_amount=before) for one, before in changed]
     publish(*told, actor=actor)
-    tell_attained([one.quota.user_id or one.quota.territory_id for one in targets], actor=actor)
+    _tell_attained([one.quota for one in targets], actor)
+
+
+def _tell_attained(quotas: Sequence[Quota], actor: Actor) -> None:
+    tell_attained(
+        [one.user_id or one.territory_id for one in quotas],
+        types={one.quota_type for one in quotas},
+        days={one.starts_on for one in quotas},
+        actor=actor,
+    )
