@@ -17,8 +17,10 @@ CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 LARGEST = Decimal("9999999999999.99")
 
+# Codes for tests and for no currency at all.
+_NO_MONEY = {"XTS", "XXX"}
 CURRENCIES: frozenset[str] = frozenset(
-    currency.alpha_3 for currency in pycountry.currencies if currency.alpha_3
+    currency.alpha_3 for currency in pycountry.currencies if currency.alpha_3 not in _NO_MONEY
 )
 
 

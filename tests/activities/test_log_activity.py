@@ -271,6 +271,16 @@ def test_the_direction_is_told_narrowed_to_and_changed(api, rep):
     assert set(Activity.objects.values_list("direction", flat=True)) == {""}
 
 
+@pytest.mark.parametrize("field", ["scheduled_at", "completed_at"])
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_refuses_moments_that_no_calendar_of_a_person_shows(api, rep, field, moment):
+    told = {**CALL, "lead_id": str(LeadFactory(owner=rep).pk), field: moment}
+    answer = api(rep).call("POST", "/activities", told)
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["error"]["details"]["fields"] == {field: ["Give a day from 1990 to 2199."]}
+    assert not Activity.objects.exists()
+
+
 def test_refuses_a_direction_that_there_is_not(api, rep, acting):
     lead = LeadFactory(owner=rep)
     told = {**CALL, "lead_id": str(lead.pk), "direction": "sideways"}

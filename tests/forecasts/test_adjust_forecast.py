@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -10,9 +10,10 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from apps.core.errors import InvalidInput, NotAllowed, NotFound
+from apps.core.exchange_rates import ExchangeRateMissing, set_exchange_rate
 from apps.core.models import BusinessEvent
 from apps.forecasts.errors import NotAbove
-from apps.forecasts.models import ForecastAdjustment, ForecastSnapshot
+from apps.forecasts.models import ForecastAdjustment, ForecastSnapshot, ForecastSubmission
 from apps.forecasts.services.adjustments import adjust_forecast
 from apps.forecasts.services.computation import compute_forecasts
 from apps.forecasts.services.submissions import submit_forecast
@@ -105,7 +106,10 @@ def test_stands_beside_what_was_computed_and_submitted(api, rep, manager, foreca
     )
 
 
-def test_of_what_was_submitted_its_type_is_meant(rep, manager, acting):
+def test_of_what_was_submitted_its_type_is_meant(rep, manager, acting, system):
+    set_exchange_rate(
+        currency="EUR", valid_from=date(2020, 1, 1), rate=Decimal("1.1"), actor=system
+    )
     submitted = submit_forecast(
         period="Q1_2020",
         forecast_type="best_case",
@@ -121,6 +125,17 @@ def test_of_what_was_submitted_its_type_is_meant(rep, manager, acting):
         "Q1_2020",
     )
     assert adjusted(acting(manager), submitted, forecast_type="commit").supersedes_id is None
+
+
+def test_refuses_a_currency_that_nothing_is_worth_in(api, rep, manager, forecast, acting):
+    with pytest.raises(ExchangeRateMissing):
+        adjusted(acting(manager), forecast, currency="EUR")
+    told = {"period": "Q4_2026", "forecast_type": "commit", "amount": 5, "user_id": str(rep.pk)}
+    for currency, reason in (("EUR", "exchange_rate_missing"), ("XXX", "invalid_input")):
+        answer = api(rep).call("POST", "/forecasts", {**told, "currency": currency})
+        assert answer.json()["error"]["details"]["reason"] == reason
+    assert not ForecastAdjustment.objects.exists()
+    assert not ForecastSubmission.objects.exists()
 
 
 def test_every_version_stays_and_none_is_altered(manager, forecast, acting, system):

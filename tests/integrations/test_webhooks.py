@@ -329,6 +329,10 @@ def test_the_past_can_be_sent_to_a_target(aim, receiver, sender, system):
     assert replay_to_webhook(target_id=target.pk, **nothing) == 0
     with pytest.raises(InvalidInput):
         replay_to_webhook(target_id=target.pk, since=began, until=began, actor=system)
+    with pytest.raises(InvalidInput, match="lead.creatd"):
+        replay_to_webhook(
+            target_id=target.pk, since=began, event_types=["lead.creatd"], actor=system
+        )
 
 
 def test_a_name_that_leads_inside_is_refused_and_asked_once(monkeypatch, receiver):

@@ -21,6 +21,7 @@ from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
 from apps.core.journal import publish
 from apps.core.loading import insert_rows, update_rows
+from apps.core.periods import check_day
 from apps.core.permissions import require
 from apps.leads.services.activity import lock_for_activity, note_activity
 from apps.users.models import User
@@ -234,17 +235,23 @@ def _put(activity: Activity, facts: Facts, actor: Actor) -> tuple[str, ...]:
     for name in changed:
         setattr(activity, name, facts[name])
     activity.outcome_kind = outcome_kind(activity.outcome)
-    if activity.type not in Activity.Type.values:
-        raise InvalidInput.field("type", f"Give one of {', '.join(Activity.Type.values)}.")
-    if activity.direction:
-        _check_direction(activity)
-    if not activity.subject:
-        raise InvalidInput.field("subject", "Say in a few words what it is about.")
+    _check(activity)
     if "user_id" in facts:
         _check_person(activity.user_id)
     if "participants" in changed:
         _check_participants(activity.participants, actor)
     return changed
+
+
+def _check(activity: Activity) -> None:
+    if activity.type not in Activity.Type.values:
+        raise InvalidInput.field("type", f"Give one of {', '.join(Activity.Type.values)}.")
+    if activity.direction:
+        _check_direction(activity)
+    if activity.scheduled_at is not None:
+        check_day(activity.scheduled_at.date(), "scheduled_at")
+    if not activity.subject:
+        raise InvalidInput.field("subject", "Say in a few words what it is about.")
 
 
 def _check_direction(activity: Activity) -> None:
@@ -273,7 +280,10 @@ def _check_participants(ids: Iterable[UUID], actor: Actor) -> None:
 
 
 def _check_done(completed_at: datetime | None, now: datetime) -> None:
-    if completed_at is not None and lies_ahead(completed_at, now):
+    if completed_at is None:
+        return
+    check_day(completed_at.date(), "completed_at")
+    if lies_ahead(completed_at, now):
         raise InvalidInput.field("completed_at", "What lies ahead is not completed yet.")
 
 

@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
@@ -104,9 +104,11 @@ def moment(at: datetime | None) -> SafeString | str:
 def two_lines(first: Any, second: Any) -> SafeString:
     """A main line and a quiet one below it, both cut when they are too long."""
     return format_html(
-        '<span class="two-lines"><span class="cut" title="{0}">{0}</span>'
-        '<span class="cut quiet" title="{1}">{1}</span></span>',
+        '<span class="two-lines"><span class="cut" title="{}">{}</span>'
+        '<span class="cut quiet" title="{}">{}</span></span>',
+        strip_tags(str(first)),
         first,
+        strip_tags(str(second)),
         second,
     )
 

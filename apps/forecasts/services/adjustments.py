@@ -8,6 +8,7 @@ from uuid import UUID
 from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.errors import InvalidInput, NotFound
+from apps.core.exchange_rates import rate_on
 from apps.core.journal import publish
 from apps.core.loading import insert_rows
 from apps.core.periods import organisation_today
@@ -40,10 +41,10 @@ def adjust_forecast(
         reason: why.
         actor: needs `forecast:adjust`, and leads the person or manages the territory.
         forecast_type: one of `ForecastType`; without it what was submitted, or else the commitment.
-        currency: without it the forecast's.
+        currency: without it the forecast's; one that has a rate.
 
     Raises:
-        NotFound, NotAllowed, NotAbove, InvalidInput.
+        NotFound, NotAllowed, NotAbove, InvalidInput, ExchangeRateMissing.
     """
     require(actor, READ_FORECAST)
     forecast = _within_reach(forecast_id, actor)
@@ -53,6 +54,8 @@ def adjust_forecast(
         raise NotAbove
     if not reason.strip():
         raise InvalidInput.field("reason", "Say why.")
+    if currency is not None:
+        rate_on(currency, organisation_today())
     submitted = forecast.forecast_type if isinstance(forecast, ForecastSubmission) else None
     wanted = forecast_type or submitted or ForecastType.COMMIT.value
     adjustment = ForecastAdjustment(

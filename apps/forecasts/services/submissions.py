@@ -13,8 +13,10 @@ from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.database import take_turn
 from apps.core.errors import InvalidInput
+from apps.core.exchange_rates import rate_on
 from apps.core.journal import publish
 from apps.core.loading import insert_rows
+from apps.core.periods import organisation_today
 from apps.core.permissions import require
 from apps.forecasts.events import ForecastSubmitted
 from apps.forecasts.models import ForecastSubmission, Judgement
@@ -59,17 +61,18 @@ def submit_forecast(
         actor: needs `forecast:submit`.
         territory_id: within reach; or else
         user_id: a person within reach.
-        currency: without it the organisation's.
+        currency: without it the organisation's; one that has a rate.
         notes: why.
 
     Raises:
-        NotAllowed, InvalidInput, TerritoryInactive
+        NotAllowed, InvalidInput, TerritoryInactive, ExchangeRateMissing
         (sales-system-integrations, Create Forecast).
     """
     require(actor, SUBMIT_FORECAST)
     node = _node_within_reach(territory_id, user_id, actor)
     wanted = period_named(period)
     currency = currency or settings.DEFAULT_CURRENCY
+    rate_on(currency, organisation_today())
     previous = latest_of(ForecastSubmission, node, wanted.key, forecast_type)
     submission = ForecastSubmission(
         user_id=node.user_id,

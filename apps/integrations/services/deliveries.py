@@ -31,6 +31,7 @@ from apps.integrations.rules.deliveries import (
     names_wanted,
     next_try,
     rest_until,
+    unknown_patterns,
     wants,
 )
 from apps.integrations.services.webhooks import pause_webhook_target
@@ -291,6 +292,8 @@ def replay_to_webhook(
     end = until or timezone.now()
     if since >= end:
         raise InvalidInput.field("since", "Give a moment before the end.")
+    if unknown := unknown_patterns(event_types):
+        raise InvalidInput.field("event_types", f"There is no event {', '.join(unknown)}.")
     names = names_wanted(target.event_types)
     if event_types:
         names &= names_wanted(event_types)
