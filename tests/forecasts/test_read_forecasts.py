@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from apps.core.exchange_rates import set_exchange_rate
 from apps.forecasts.models import ForecastSnapshot
 from apps.forecasts.services.computation import compute_forecasts
 from apps.forecasts.services.submissions import submit_forecast
@@ -60,8 +61,9 @@ def nodes(rows):
 
 
 def test_shows_a_person_with_categories_and_what_was_submitted(
-    api, rep, url, forecast, acting, django_assert_num_queries
+    api, rep, url, forecast, acting, system, django_assert_num_queries
 ):
+    set_exchange_rate(currency="EUR", valid_from=today(), rate=Decimal("1.1"), actor=system)
     submitted = [
         submit_forecast(
             period=this_quarter().key,

@@ -86,12 +86,13 @@ def test_waits_grow_with_every_failure(rep):
 
 
 @pytest.mark.usefixtures("counted_in")
-def test_an_address_that_guesses_many_people_has_to_wait(db):
+def test_an_address_that_guesses_many_people_has_to_wait(db, monkeypatch):
+    # Requests are counted by Valkey's own clock, in which all of these may fall into one second.
+    monkeypatch.setattr("apps.core.api.endpoint.RateLimit", lambda: RateLimit(1_000, 1_000))
     people = UserFactory.create_batch(2)
     with time_machine.travel(timezone.now(), tick=False) as clock:
         for number in range(50):
             assert _try(f"guess{number}@example.com") == WRONG
-            clock.shift(timedelta(milliseconds=100))
         assert _try(people[0].email, PASSWORD) == (429, "too_many_sign_ins")
         assert _try(people[0].email, PASSWORD, address="198.51.100.1") == (200, "")
         clock.shift(timedelta(seconds=31))
