@@ -11,8 +11,7 @@ import argparse
 import functools
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -57,10 +56,10 @@ def main(arguments: list[str]) -> None:
     database = Copy(options.rows)
     if not options.again:
         filled(options.rows, say=say, stale=True)
-        with _step("copied"):
-            database.take()
-    with _step("migrated"):
-        measured("migrate", "migrations", 0, managed("migrate", "-v0"), database)
+        began = time.perf_counter()
+        database.take()
+        say(f"  copied: {time.perf_counter() - began:.1f} s")
+    _run(database, "migrate", managed("migrate", "-v0"))
     if not options.again:
         _job(database, "prepare")
     try:
@@ -74,18 +73,19 @@ def main(arguments: list[str]) -> None:
 def _job(database: Copy, name: str) -> None:
     code = f"from benchmarks.crowd import {name}; {name}()"
     allowed = MOST_SECONDS_A_NIGHT if name == "night" else None
-    command = managed("shell", "-v0", "-c", code)
-    done = measured(name, "deals", database.rows, command, database, allowed_seconds=allowed)
+    _run(database, name, managed("shell", "-v0", "-c", code), allowed)
+
+
+def _run(
+    database: Copy, name: str, command: Sequence[str], allowed_seconds: float | None = None
+) -> None:
+    """Run a command, say what it took, and end where it fails."""
+    done = measured(
+        name, "deals", database.rows, command, database, allowed_seconds=allowed_seconds
+    )
     say(report.job_line(done))
     if done.failure:
         raise SystemExit(1)
-
-
-@contextmanager
-def _step(name: str) -> Iterator[None]:
-    started = time.perf_counter()
-    yield
-    say(f"  {name}: {time.perf_counter() - started:.1f} s")
 
 
 if __name__ == "__main__":

@@ -49,9 +49,8 @@ class CreditedPerson:
 class CommissionEligible:
     """People are credited with a won deal, which commissions are worked out from.
 
-    `amount` is what shares of kind `revenue` come to, overlays lie beside it. It is
-    converted by the rate of the day the deal was won. All that is told of a deal adds up to what
-    stands.
+    `amount` is what shares of kind `revenue` come to, overlays lie beside it. It is converted by
+    the rate of the day the deal was won. All that is told of a deal adds up to what stands.
     """
 
     opportunity_id: UUID
