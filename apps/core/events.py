@@ -84,6 +84,14 @@ def to_payload(happened: object) -> bytes:
     return _encoder.encode(happened)
 
 
+def to_record(happened: object) -> tuple[str, ...]:
+    """An event with its wire side: id, name, version, topic, aggregate and payload."""
+    kind = kind_of(type(happened))
+    about = str(getattr(happened, kind.about))
+    payload = to_payload(happened).decode()
+    return str(new_id()), kind.name, kind.version, kind.topic, about, payload
+
+
 def to_records(happened: Sequence[object]) -> str:
     """Events as one JSON document, each with its wire side, in their order."""
     records = []

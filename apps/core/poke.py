@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from functools import cached_property
 
 import redis
@@ -14,14 +13,20 @@ from django.db import connection, transaction
 log = logging.getLogger(__name__)
 
 CHANNEL = "journal:poke"
+REST = 0.02
 SILENCE = 5.0
 
 
 class Poke:
-    """Tells a waiting deliverer that there is something to do. Losing a poke costs a second."""
+    """Tells a waiting deliverer that there is something to do. Losing a poke costs a second.
+
+    Whoever nudged keeps still for a while, and whoever was nudged looks again after as long: many
+    changes in a row take a nudge now and then, and none is heard of late.
+    """
 
     def __init__(self) -> None:
         self._quiet_until = 0.0
+        self._was_nudged = False
 
     @cached_property
     def _heralds(self) -> redis.ConnectionPool:
@@ -34,21 +39,29 @@ class Poke:
         )
 
     @cached_property
-    def _listener(self) -> redis.Redis:
-        return redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=0.2
+    def _subscription(self) -> redis.client.PubSub:
+        """Kept while the listener works: what it is told meanwhile, it finds when it waits."""
+        client = redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=1,
+            socket_connect_timeout=0.2,
+            health_check_interval=30,
         )
+        subscription = client.pubsub(ignore_subscribe_messages=True)
+        subscription.subscribe(CHANNEL)
+        return subscription
 
     def after_commit(self) -> None:
         """Nudge once the running transaction is committed, however many events it publishes."""
-        planned: list[Callable[[], object]] = [entry[1] for entry in connection.run_on_commit]
-        if self.now not in planned:
+        if not any(entry[1] == self.now for entry in connection.run_on_commit):
             transaction.on_commit(self.now, robust=True)
 
     def now(self) -> None:
         """Nudge. When Valkey is away, stay quiet for a while and leave it to the poll."""
-        if time.monotonic() < self._quiet_until:
+        moment = time.monotonic()
+        if moment < self._quiet_until:
             return
+        self._quiet_until = moment + REST
         try:
             herald = self._heralds.get_connection()
             try:
@@ -56,18 +69,28 @@ class Poke:
             finally:
                 self._heralds.release(herald)
         except redis.RedisError:
-            self._quiet_until = time.monotonic() + SILENCE
+            self._quiet_until = moment + SILENCE
             log.warning("Valkey does not answer; events are delivered by the poll")
 
     def wait(self, seconds: float) -> None:
-        """Sleep until nudged, at most this long."""
+        """Sleep until nudged, at most this long; after a nudge only while who nudged is still."""
+        longest = min(REST, seconds) if self._was_nudged else seconds
         try:
-            with self._listener.pubsub(ignore_subscribe_messages=True) as subscription:
-                subscription.subscribe(CHANNEL)
-                subscription.get_message(timeout=0.2)
-                subscription.get_message(timeout=seconds)
+            self._was_nudged = self._hears(longest)
         except redis.RedisError:
-            time.sleep(seconds)
+            self.__dict__.pop("_subscription", None)
+            self._was_nudged = False
+            time.sleep(longest)
+
+    def _hears(self, seconds: float) -> bool:
+        """Whether there was a nudge by then; all that came so far are one."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if self._subscription.get_message(timeout=left):
+                while self._subscription.get_message():
+                    pass
+                return True
+        return False
 
 
 def _ask_for_no_replies(connection: redis.Connection) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+import psycopg
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from apps.core.actors import system_actor
 from apps.core.commands import acting
 from apps.core.database import prepared_cursor, send_along
-from apps.core.database.base import Cursor
+from apps.core.database.base import Cursor, DatabaseWrapper
 from apps.core.models import Change
 from apps.users.models import User
 from tests.factories.users import UserFactory
@@ -25,14 +26,19 @@ TAKE_ADDRESS = "UPDATE users_user SET email = %s WHERE id = %s"
 def messages(monkeypatch):
     """What goes over the connection meanwhile."""
     sent = []
-    send = Cursor._execute_send
+    ask, send = Cursor._execute_send, DatabaseWrapper._send
 
-    def noted(self, query, **options):
+    def asked(self, query, **options):
         sent.append(query.query.decode())
-        return send(self, query, **options)
+        return ask(self, query, **options)
+
+    def told(self, message):
+        sent.append(message)
+        return send(self, message)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Cursor, "_execute_send", noted)
+        patch.setattr(Cursor, "_execute_send", asked)
+        patch.setattr(DatabaseWrapper, "_send", told)
         yield sent
 
 
@@ -52,6 +58,12 @@ def ask(sql: str):
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchall()
+
+
+def end(pid: int) -> None:
+    """Have the server end a connection."""
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
 def test_a_transaction_begins_with_its_first_statement_and_writes_go_with_the_commit(monkeypatch):
@@ -183,6 +195,22 @@ def test_a_lost_connection_takes_along_what_waited():
     with transaction.atomic():
         send_along(RENAME, ["Bea", user.pk])
     assert name_of(user) == "Bea"
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_connection_lost_before_the_commit_leaves_nothing_and_says_so(waits):
+    user = UserFactory(name="Ann")
+
+    @transaction.atomic
+    def rename_and_lose_the_connection():
+        User.objects.filter(pk=user.pk).update(name="Bea")
+        if waits:
+            send_along(RENAME, ["Cay", user.pk])
+        end(ask("SELECT pg_backend_pid()")[0][0])
+
+    with pytest.raises(OperationalError):
+        rename_and_lose_the_connection()
+    assert name_of(user) == "Ann"
 
 
 def test_prepared_statements_are_kept_by_the_server():
