@@ -15,7 +15,15 @@ from apps.core import journal
 from apps.core.errors import NotFound
 from apps.core.events import event
 from apps.core.identifiers import new_id
-from apps.core.journal import deliver, on, publish, replay, replay_between, replay_chosen
+from apps.core.journal import (
+    deliver,
+    on,
+    publish,
+    replay,
+    replay_between,
+    replay_chosen,
+    want,
+)
 from apps.core.models import BusinessEvent, EventDelivery
 from apps.leads.events import LeadUpdated
 
@@ -83,6 +91,29 @@ def test_a_subscriber_hears_each_event_once_and_in_order(system, db):
         numbers = [number for thing_id, number in heard if thing_id == thing]
         assert numbers == sorted(numbers)
         assert len(numbers) == 4
+
+
+def test_an_event_told_alone_is_kept_like_those_told_together(system, db):
+    thing = new_id()
+    with transaction.atomic():
+        want(["test.happened"], subscriber="tests.other")
+    _publish(system, thing, 1)
+    _publish(system, thing, 1, 2)
+    alone, first, second = BusinessEvent.objects.order_by("sequence")
+    own = {"sequence", "event_id", "occurred_at", "_state"}
+    kept = [
+        {name: value for name, value in vars(one).items() if name not in own}
+        for one in (alone, first)
+    ]
+    assert kept[0] == kept[1]
+    assert alone.payload == {"thing_id": str(thing), "number": 1}
+    waiting = EventDelivery.objects.order_by("event_sequence", "subscriber")
+    assert [(one.event_sequence, one.subscriber) for one in waiting] == [
+        (one.sequence, who)
+        for one in (alone, first, second)
+        for who in ("tests.note", "tests.other")
+    ]
+    assert len({one.lane for one in waiting}) == 1
 
 
 def test_a_bad_event_holds_up_only_its_own_aggregate(system, db):
