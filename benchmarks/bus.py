@@ -19,6 +19,7 @@ from uuid import UUID
 import django
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from kombu import Connection, Producer
 
 from benchmarks.databases import ROOT
@@ -68,7 +69,8 @@ def figures(broker: int) -> Iterator[str]:
             f"{relaying:.0f} µs relaying and {taking:.0f} µs in the broker"
         )
         take_back()
-    yield f"an event adds {added_by_an_event():.2f} ms to a change"
+    added, question = added_by_an_event(), taken_by_a_question()
+    yield f"an event adds {added:.2f} ms to a change; a question takes {question:.2f} ms"
 
 
 def publish_events(count: int) -> None:
@@ -176,6 +178,19 @@ def added_by_an_event() -> float:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE benchmark_change")
     return statistics.median(told - silent for told, silent in pairs) * 1e3
+
+
+def taken_by_a_question() -> float:
+    """Milliseconds of a question that the server knows the answer to, at the median."""
+    with connection.cursor() as cursor:
+        return statistics.median(asked(cursor) for _ in range(CHANGES)) * 1e3
+
+
+def asked(cursor: CursorWrapper) -> float:
+    """Seconds until it is answered."""
+    began = time.perf_counter()
+    cursor.execute("SELECT 1")
+    return time.perf_counter() - began
 
 
 def changed(*, telling: bool) -> float:
