@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from apps.core.errors import RuleBroken
+from apps.core.errors import Conflict, RuleBroken
 
 
 class StageMoveNotAllowed(RuleBroken):
@@ -72,3 +73,33 @@ class OpportunityOutOfReach(RuleBroken):
 
     reason = "opportunity_out_of_reach"
     message = "You would not see the opportunity any more. Ask somebody who oversees both sides."
+
+
+class OpportunityKnown(Conflict):
+    """Another deal has the id by which one is known elsewhere; `opportunity_id` names the one
+    within reach."""
+
+    reason = "opportunity_known"
+    message = "There already is an opportunity with this id."
+
+    @classmethod
+    def of(cls, opportunity_id: UUID, *, is_visible: bool) -> OpportunityKnown:
+        """The refusal: it names the other deal only to somebody who may see it."""
+        if is_visible:
+            return cls(opportunity_id=opportunity_id)
+        return cls("Somebody else already works this opportunity.", reason="duplicate_elsewhere")
+
+
+class StageNotImported(RuleBroken):
+    """A deal that is there already is moved, not imported into another stage."""
+
+    reason = "stage_not_imported"
+
+    @classmethod
+    def of(cls, *, current: str, stated: str) -> StageNotImported:
+        """The refusal, with where it stands and what the file says."""
+        return cls(
+            f"The opportunity stands in {current}, the file says {stated}. Move it instead.",
+            current_stage=current,
+            requested_stage=stated,
+        )

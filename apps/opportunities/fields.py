@@ -93,6 +93,8 @@ OPPORTUNITIES = Listing(
         Field("payment_schedule", expression=PAYMENT_SCHEDULE, kind=Kind.JSON, detail=True),
         Field("special_requirements", detail=True),
         Field("priority", detail=True),
+        Field("external_source", detail=True),
+        Field("external_id", detail=True),
         Field("metadata", detail=True),
         Field("archived_at", detail=True),
     ),

@@ -16,7 +16,8 @@ from apps.catalog.models import Product
 from apps.catalog.permissions import READ_PRODUCT_COST
 from apps.core.history import audited
 from apps.core.identifiers import new_id
-from apps.core.models import Binnable, Record
+from apps.core.imports.models import ImportedFile, ImportedRow
+from apps.core.models import Binnable, Job, Record
 from apps.core.money import ZERO, CurrencyField, MoneyField
 from apps.core.querysets import BinManager
 from apps.leads.models import Lead
@@ -103,7 +104,8 @@ class Opportunity(Binnable):
     `amount` is the stated total contract value, 0 until somebody states it; `lines_total` is what
     the lines come to, and a difference between the two is shown, never corrected. `stage_key` and
     `kind` repeat the stage's for the hot queries; a foreign key holds the three together.
-    `version` counts changes.
+    `version` counts changes. `external_id` is what it is called in the system it
+    was imported from, `external_source`.
     """
 
     class ScoreSource(models.TextChoices):
@@ -192,6 +194,13 @@ class Opportunity(Binnable):
     special_requirements = models.TextField(blank=True)
     priority = models.CharField(max_length=10, choices=Priority, blank=True)
 
+    external_source = models.CharField(
+        max_length=100, blank=True, default="", db_default="", editable=False
+    )
+    external_id = models.CharField(
+        max_length=255, blank=True, default="", db_default="", editable=False
+    )
+
     metadata = models.JSONField(default=dict, blank=True)
     version = models.IntegerField(default=1, editable=False)
     archived_at = models.DateTimeField(null=True, editable=False)
@@ -260,6 +269,12 @@ class Opportunity(Binnable):
         ]
         constraints = [
             models.UniqueConstraint("lead", name="deal_of_lead_once"),
+            models.UniqueConstraint(
+                "external_id",
+                "external_source",
+                name="deal_external_id_once",
+                condition=_LIVE & ~Q(external_id=""),
+            ),
             models.CheckConstraint(condition=~Q(name=""), name="deal_has_name"),
             models.CheckConstraint(condition=Q(**_PERCENT), name="deal_probability_percent"),
             models.CheckConstraint(
@@ -488,3 +503,35 @@ class OpportunityAssignment(AssignmentPeriod):
 
     class Meta:
         constraints = [AssignmentPeriod.one_at_a_time("deal_one_at_a_time")]
+
+
+class OpportunityImport(ImportedFile):
+    """A file of opportunities."""
+
+    class MatchOn(models.TextChoices):
+        EXTERNAL_ID = "external_id"
+
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="opportunity_import")
+    undo_job = models.OneToOneField(
+        Job,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="undone_opportunity_import",
+    )
+    match_on = models.CharField(max_length=20, choices=MatchOn)
+
+
+class OpportunityImportRow(ImportedRow):
+    """What became of one line of a file of opportunities."""
+
+    file_field = "opportunity_import"
+    record_field = "opportunity_id"
+
+    opportunity_import = models.ForeignKey(
+        OpportunityImport, on_delete=models.CASCADE, related_name="rows", db_index=False
+    )
+    opportunity_id = models.UUIDField(null=True)
+
+    class Meta:
+        indexes = ImportedRow.indexes("opportunity_import")

@@ -18,3 +18,7 @@ REOPEN_OPPORTUNITY = declare(
 SCORE_OPPORTUNITY = declare(
     "opportunity:score", "Say how well opportunities stand, by a model", roles=ADMINS
 )
+IMPORT_OPPORTUNITY = declare(
+    "opportunity:import", "Import files of opportunities and undo it", roles=MANAGERS
+)
+EXPORT_OPPORTUNITY = declare("opportunity:export", "Export lists of opportunities", roles=SELLERS)

@@ -91,6 +91,7 @@ class StageRule:
     expected_days: int | None = None
     required_fields: Sequence[str] = ()
     forward: Sequence[str] = ()
+    name: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -35,7 +35,7 @@ NOTICED_WITHIN_SECONDS = 5
 
 _STAGES = """
 SELECT p.is_active, p.is_default, p.id, p.key, s.id, s.key, s.position, s.kind, s.probability,
-       s.forecast_category, s.expected_days, s.required_fields, s.forward
+       s.forecast_category, s.expected_days, s.required_fields, s.forward, s.name
 FROM opportunities_pipeline p JOIN opportunities_stage s ON s.pipeline_id = p.id
 ORDER BY p.id, s.position
 """

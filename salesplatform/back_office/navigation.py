@@ -16,6 +16,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("leads.Lead", "Leads", "person_search"),
             ("leads.LeadImport", "Lead imports", "upload_file"),
             ("opportunities.Opportunity", "Opportunities", "handshake"),
+            ("opportunities.OpportunityImport", "Opportunity imports", "upload_file"),
             ("intelligence.Suggestion", "Suggestions", "lightbulb"),
             ("activities.Activity", "Activities", "event_note"),
             ("contracts.Contract", "Contracts", "contract"),

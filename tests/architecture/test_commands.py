@@ -48,6 +48,7 @@ KERNEL = (
 IMPORTED = {
     "leads": ("create_lead", "change_lead"),
     "accounts": ("open_account", "change_account"),
+    "opportunities": ("create_opportunity", "change_opportunity"),
 }
 # Public and in one transaction, but never asked for by itself.
 STEPS = {

@@ -49,7 +49,7 @@ WITHIN_A_COMMAND = """
     forecasts: take_snapshots measure_accuracy send_report
     intelligence: put_in_force
     leads: capture change_locked mark_lead_converted record_lead_scores score_leads_by_rules
-    opportunities: open_deal hand_over keep record_deal_scores score_deals_by_rules
+    opportunities: open_deal hand_over keep bring_over record_deal_scores score_deals_by_rules
     quotas: tell_attained keep_quotas
     territories: note_assignments
     users: end_sign_ins
@@ -62,6 +62,7 @@ ONLY_READING_OR_LOCKING = """
     customer_success: account_meant
     leads: lock_leads lock_lead lock_for_conversion
     opportunities: take_in_hand take_one_in_hand refuse_stale owner_of_new account_within_reach
+        past_of change_of
     quotas: lock_quota check_holders
     privacy: what_would_be_erased everything_about export_visible_to exported_file
 """

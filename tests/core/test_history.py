@@ -45,6 +45,8 @@ NOT_AUDITED = {
     "Export": "is itself the record of a request, and is forgotten after a month",
     "Turn": "is a counter and a lock",
     "AccountAssignment": "is itself a dated history",
+    "OpportunityImport": "is itself the record of an import",
+    "OpportunityImportRow": "is itself the record of an import",
     "AccountImport": "is itself the record of an import",
     "AccountImportRow": "is itself the record of an import",
     "LeadAssignment": "is itself a dated history",

@@ -1,7 +1,8 @@
-"""Addresses of opportunities and pipelines, and of what they answer for leads and accounts."""
+"""Addresses of opportunities, their files and pipelines, and of what they answer for others."""
 
 from django.urls import path
 
+from apps.core.api.imports import export_address, import_addresses
 from apps.opportunities.api.conversion import LeadConversion
 from apps.opportunities.api.opportunities import (
     AccountOpportunities,
@@ -15,9 +16,16 @@ from apps.opportunities.api.opportunities import (
     OpportunityStage,
 )
 from apps.opportunities.api.pipelines import OpportunityPipeline, PipelineCollection
+from apps.opportunities.fields import OPPORTUNITIES
+from apps.opportunities.permissions import EXPORT_OPPORTUNITY
+from apps.opportunities.services.imports import OPPORTUNITY_IMPORTS
+
+IMPORT_TAGS = ("opportunity imports",)
 
 urlpatterns = [
     path("opportunities", OpportunityCollection.as_view()),
+    export_address(OPPORTUNITIES, permission=EXPORT_OPPORTUNITY, tags=IMPORT_TAGS),
+    *import_addresses(OPPORTUNITY_IMPORTS, tags=IMPORT_TAGS),
     path("opportunities/pipeline", OpportunityPipeline.as_view()),
     path("opportunities/bulk-stage", OpportunityBulkStage.as_view()),
     path("opportunities/<uuid:opportunity_id>", OpportunityItem.as_view()),

@@ -12,7 +12,7 @@ from apps.accounts.rules import can_be_restored
 from apps.core.actors import Actor
 from apps.core.commands import command
 from apps.core.permissions import require
-from apps.opportunities.errors import WonOpportunityKept
+from apps.opportunities.errors import OpportunityKnown, WonOpportunityKept
 from apps.opportunities.metrics import counting_failures, opportunities_refused
 from apps.opportunities.models import Opportunity
 from apps.opportunities.permissions import (
@@ -152,14 +152,29 @@ def delete_opportunity(*, opportunity_id: UUID, actor: Actor) -> Opportunity:
 
 @command
 def restore_opportunity(*, opportunity_id: UUID, actor: Actor) -> Opportunity:
-    """Take a deal out of the bin. Raises NotFound, NotAllowed, TooLateToRestore."""
+    """Take a deal out of the bin.
+
+    Raises NotFound, NotAllowed, TooLateToRestore, OpportunityKnown where another was imported
+    meanwhile.
+    """
     edit = take_one_in_hand(opportunity_id, actor=actor, from_bin=True)
     require(actor, DELETE_OPPORTUNITY)
     deleted_at = edit.deal.deleted_at
     if deleted_at is not None and not can_be_restored(deleted_at, timezone.now()):
         raise TooLateToRestore
+    _refuse_double(edit.deal, actor)
     edit.deal.deleted_at = edit.deal.deleted_by_id = None
     edit.kind = Change.RESTORED
     edit.also_changed.append("bin")
     keep([edit], now=moment_after([edit]), actor=actor)
     return edit.deal
+
+
+def _refuse_double(deal: Opportunity, actor: Actor) -> None:
+    """One deal has an id of another system at a time. Raises OpportunityKnown."""
+    if not deal.external_id:
+        return
+    origin = (deal.external_source, deal.external_id)
+    if other := Opportunity.objects.from_origins([origin]).first():
+        is_visible = actor.reach.includes(owner_id=other.owner_id, territory_id=other.territory_id)
+        raise OpportunityKnown.of(other.pk, is_visible=is_visible)

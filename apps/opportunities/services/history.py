@@ -92,33 +92,39 @@ def _write_deals(edits: Sequence[Edit]) -> None:
 
 def _write_changes(edits: Sequence[Edit], now: datetime, actor: Actor) -> None:
     changes = [
-        OpportunityChange(
-            opportunity_id=one.deal.pk,
-            seq=one.deal.version,
-            kind=one.kind,
-            at=now,
-            actor_id=actor.id,
-            door=actor.door,
-            correlation_id=actor.request_id,
-            stage_from_id=one.before.get("stage_id"),
-            stage_to_id=one.deal.stage_id,
-            amount_from=one.before.get("amount"),
-            amount_to=one.deal.amount,
-            currency=one.deal.currency,
-            close_from=one.before.get("expected_close_date"),
-            close_to=one.deal.expected_close_date,
-            owner_from_id=one.before.get("owner_id"),
-            owner_to_id=one.deal.owner_id,
-            probability_from=one.before.get("probability"),
-            probability_to=one.deal.probability,
-            category_from=one.before.get("forecast_category", ""),
-            category_to=one.deal.forecast_category,
-            notes=one.notes,
-        )
+        change_of(one, at=now, actor=actor)
         for one in edits
         if one.notes or one.kind in _ALWAYS_NOTED or one.differs(*_TRACKED)
     ]
     insert_rows(OpportunityChange, changes)
+
+
+def change_of(edit: Edit, *, at: datetime, actor: Actor) -> OpportunityChange:
+    """The change row of an edit, which is to be written with it."""
+    deal, before = edit.deal, edit.before
+    return OpportunityChange(
+        opportunity_id=deal.pk,
+        seq=deal.version,
+        kind=edit.kind,
+        at=at,
+        actor_id=actor.id,
+        door=actor.door,
+        correlation_id=actor.request_id,
+        stage_from_id=before.get("stage_id"),
+        stage_to_id=deal.stage_id,
+        amount_from=before.get("amount"),
+        amount_to=deal.amount,
+        currency=deal.currency,
+        close_from=before.get("expected_close_date"),
+        close_to=deal.expected_close_date,
+        owner_from_id=before.get("owner_id"),
+        owner_to_id=deal.owner_id,
+        probability_from=before.get("probability"),
+        probability_to=deal.probability,
+        category_from=before.get("forecast_category", ""),
+        category_to=deal.forecast_category,
+        notes=edit.notes,
+    )
 
 
 _LEAVE_STAGE = """

@@ -18,12 +18,13 @@ from apps.territories.models import AssignmentPeriod
 
 @dataclass(frozen=True)
 class Move:
-    """A record that comes to an owner and a territory."""
+    """A record that comes to an owner and a territory; a new one may have been there `since`."""
 
     record_id: UUID
     owner_id: UUID | None
     territory_id: UUID | None
     reason: str = ""
+    since: datetime | None = None
 
 
 def note_assignments(
@@ -77,7 +78,7 @@ def _first_period(
         record_id=move.record_id,  # type: ignore[misc]
         owner_id=move.owner_id,
         territory_id=move.territory_id,
-        valid=DateTimeTZRange(at, None),
+        valid=DateTimeTZRange(move.since or at, None),
         cause=cause,
         reason=move.reason[:255],
         actor_id=actor.id,
