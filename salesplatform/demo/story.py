@@ -6,7 +6,7 @@ import io
 import random
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,8 @@ from apps.core.jobs import run_job
 from apps.core.periods import Period, PeriodKind, organisation_today, period_containing
 from apps.forecasts.services.computation import compute_forecasts
 from apps.forecasts.services.finance import issue_report
+from apps.intelligence.rules.columns import Subject
+from apps.intelligence.services.training import train_score
 from apps.leads.models import Lead, LeadImport
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.lifecycle import move_lead
@@ -37,6 +39,7 @@ from salesplatform.demo.activities import log_work
 from salesplatform.demo.company import People, draw_map, fill_catalog, hire_people
 from salesplatform.demo.customers import tell_of_customers
 from salesplatform.demo.leads import MAPPING, SEED, lead_file
+from salesplatform.demo.past import SUITED, bring_over_the_past
 
 Say = Callable[[str], None]
 
@@ -55,6 +58,9 @@ _TERMS: tuple[dict[str, Any], ...] = (
     {"contract_term": 36, "billing_frequency": "annually"},
 )
 _WORTH_SELLING_TO = 55
+_USUALLY = 0.9
+# Of this quarter and those before it, the last one first.
+_REVENUE_QUOTAS = (3_200_000, 1_920_000, 1_600_000, 1_280_000, 960_000)
 
 
 def tell_story(*, actor: Actor, say: Say) -> None:
@@ -66,6 +72,13 @@ def tell_story(*, actor: Actor, say: Say) -> None:
     _plan_commissions(people, actor)
     products = fill_catalog(actor)
     say("People, territories and products are in place.")
+
+    started = time.perf_counter()
+    customers, past = bring_over_the_past(become(people.manager.pk, door="demo"))
+    say(
+        f"Brought over {customers} customers and {past} deals of the previous CRM "
+        f"in {time.perf_counter() - started:.1f} s."
+    )
 
     started = time.perf_counter()
     imported = _import(become(people.manager.pk, door="demo"))
@@ -104,33 +117,42 @@ def tell_story(*, actor: Actor, say: Say) -> None:
         issue_report(period=_current(kind).key, actor=actor)
     say("Told finance of this month and quarter.")
 
+    train_score(subject=Subject.DEAL, actor=actor)
+    say("A score of deals will be learned from what was won and lost.")
+
 
 def _current(kind: PeriodKind) -> Period:
-    """The month or quarter that goes on."""
-    return period_containing(
-        organisation_today(), kind, start_month=settings.FISCAL_YEAR_START_MONTH
-    )
+    """The month, quarter or year that goes on."""
+    return _containing(organisation_today(), kind)
+
+
+def _containing(day: date, kind: PeriodKind) -> Period:
+    return period_containing(day, kind, start_month=settings.FISCAL_YEAR_START_MONTH)
 
 
 def _set_quotas(people: People, actor: Actor) -> None:
-    """What the team is to bring in this quarter, shared out with a cushion, and how much to do."""
+    """What the team was and is to bring in each quarter, shared out with a cushion, and how much
+    to do in this one."""
     quarter = _current(PeriodKind.QUARTER)
-    quota = set_quota(
-        user_id=people.manager.pk,
-        period=quarter.key,
-        quota_type=QuotaType.REVENUE,
-        quota_amount=Decimal(1_600_000),
-        actor=actor,
-    )
-    allocate_quota(
-        quota_id=quota.pk,
-        shares=[
-            QuotaShare(user_id=people.rep.pk, weight=Decimal(6)),
-            QuotaShare(user_id=people.rep2.pk, weight=Decimal(5)),
-        ],
-        over_assignment=Decimal("3.125"),
-        actor=actor,
-    )
+    period = quarter
+    for amount in _REVENUE_QUOTAS:
+        quota = set_quota(
+            user_id=people.manager.pk,
+            period=period.key,
+            quota_type=QuotaType.REVENUE,
+            quota_amount=Decimal(amount),
+            actor=actor,
+        )
+        allocate_quota(
+            quota_id=quota.pk,
+            shares=[
+                QuotaShare(user_id=people.rep.pk, weight=Decimal(6)),
+                QuotaShare(user_id=people.rep2.pk, weight=Decimal(5)),
+            ],
+            over_assignment=Decimal("3.125"),
+            actor=actor,
+        )
+        period = _containing(period.starts_on - timedelta(days=1), PeriodKind.QUARTER)
     for person in (people.rep, people.rep2):
         set_quota(
             user_id=person.pk,
@@ -150,9 +172,7 @@ def _plan_commissions(people: People, actor: Actor) -> None:
         overlay_rate=Decimal(1),
         actor=actor,
     )
-    year = period_containing(
-        organisation_today(), PeriodKind.YEAR, start_month=settings.FISCAL_YEAR_START_MONTH
-    )
+    year = _current(PeriodKind.YEAR)
     for person in (people.rep, people.rep2):
         put_on_plan(plan_id=plan.pk, user_id=person.pk, starts_on=year.starts_on, actor=actor)
 
@@ -205,7 +225,7 @@ def _convert_the_best(products: Sequence[Product], chance: random.Random) -> lis
 def _work_pipeline(deals: Sequence[Any], chance: random.Random) -> tuple[int, int]:
     moves = won = 0
     for deal, owner in deals:
-        for stage in chance.choice(_PATHS):
+        for stage in _path_of(deal, chance):
             stated: dict[str, Any] = {}
             if stage == "closed_lost":
                 stated["loss_reason"] = "Chose a competitor"
@@ -218,3 +238,12 @@ def _work_pipeline(deals: Sequence[Any], chance: random.Random) -> tuple[int, in
                 won += 1
                 create_contract(opportunity_id=deal.pk, actor=owner)
     return moves, won
+
+
+def _path_of(deal: Any, chance: random.Random) -> tuple[str, ...]:
+    """How far a deal comes: what the company sells suits some industries better than others."""
+    unusual = "closed_lost" if deal.account.industry in SUITED else "closed_won"
+    path = chance.choice(_PATHS)
+    while unusual in path and chance.random() < _USUALLY:
+        path = chance.choice(_PATHS)
+    return path

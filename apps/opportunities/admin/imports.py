@@ -19,7 +19,7 @@ class OpportunityImportAdmin(ImportAdmin):
         Asked("currency", "Currency of all rows", example="USD"),
         Asked(
             "day_order",
-            "Which comes first in days such as 3/4/2026",
+            "Days such as 3/4/2026",
             example="month_first",
             note="month_first or day_first; other ways to write a day need none.",
         ),

@@ -234,6 +234,8 @@ class OpportunityAdmin(ActorAdmin):
         "push_count",
         "lead",
         "pipeline",
+        "external_source",
+        "external_id",
         "created_at",
         "updated_at",
     )
@@ -269,6 +271,7 @@ class OpportunityAdmin(ActorAdmin):
                 "fields": (
                     ("loss_reason", "close_reason"),
                     ("lead", "pipeline"),
+                    ("external_source", "external_id"),
                     ("created_at", "updated_at"),
                 )
             },
