@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 import salesplatform.celery  # noqa: F401  tasks run at once, as the test settings say
@@ -144,6 +145,53 @@ def deliver_events(db: None) -> Callable[[], int]:
         return heard
 
     return run
+
+
+class Uploads:
+    """Files of one kind of row that a person sends over REST, worked off and taken back."""
+
+    def __init__(
+        self, client: ApiClient, kind: str, *, deliver: Callable[[], int], text: str, **usually: Any
+    ) -> None:
+        self.client, self.address = client, f"/{kind}/imports"
+        self._deliver, self._text, self._usually = deliver, text, usually
+
+    def __call__(
+        self, text: str | None = None, *, run: bool = True, headers: Any = None, **form: Any
+    ) -> Any:
+        """Send a file; returns the answer, or once it is worked off the import as REST shows it."""
+        sent = {**self._usually, **form}
+        sent["mapping"] = json.dumps(sent["mapping"])
+        content = self._text if text is None else text
+        sent["file"] = SimpleUploadedFile("rows.csv", content.encode())
+        answer = self.client.post(f"/api/v1{self.address}", sent, headers=headers)
+        if answer.status_code != 202 or not run:
+            return answer
+        self._deliver()
+        return self.client.call("GET", f"{self.address}/{answer.json()['id']}").json()
+
+    def undo(self, imported: Any) -> Any:
+        """Take an import back; returns it as REST shows it then."""
+        address = f"{self.address}/{imported['id']}"
+        answer = self.client.call("POST", f"{address}/undo")
+        assert answer.status_code == 202, answer.content
+        self._deliver()
+        return self.client.call("GET", address).json()
+
+
+@pytest.fixture
+def uploads(
+    api: Any, manager: User, settings: Any, tmp_path: Any, deliver_events: Callable[[], int]
+) -> Callable[..., Uploads]:
+    """Makes the files of a kind that the manager sends; what is given holds unless a test says
+    otherwise."""
+    settings.MEDIA_ROOT = tmp_path
+    client = api(manager)
+
+    def of(kind: str, **usually: Any) -> Uploads:
+        return Uploads(client, kind, deliver=deliver_events, **usually)
+
+    return of
 
 
 class Answer:

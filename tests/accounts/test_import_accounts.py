@@ -54,39 +54,15 @@ OUTCOMES = ("total", "created", "updated", "skipped", "failed")
 
 
 @pytest.fixture
-def upload(api, manager, settings, tmp_path, deliver_events):
-    """Sends a file and works it off; returns the import as the API shows it."""
-    settings.MEDIA_ROOT = tmp_path
-    client = api(manager)
-
-    def send(text=CSV, *, mapping=MAPPING, run=True, headers=None, **form):
-        sent = {
-            "file": SimpleUploadedFile("accounts.csv", text.encode()),
-            "mapping": json.dumps(mapping),
-            "mode": "apply",
-            **form,
-        }
-        answer = client.post("/api/v1/accounts/imports", sent, headers=headers)
-        if answer.status_code != 202 or not run:
-            return answer
-        deliver_events()
-        return client.call("GET", f"/accounts/imports/{answer.json()['id']}").json()
-
-    send.client = client
-    return send
+def upload(uploads):
+    """Files that the manager sends."""
+    return uploads("accounts", text=CSV, mapping=MAPPING, mode="apply")
 
 
 @pytest.fixture
-def undo(upload, deliver_events):
-    """Takes an import back; returns it as the API shows it then."""
-
-    def take_back(imported):
-        answer = upload.client.call("POST", f"/accounts/imports/{imported['id']}/undo")
-        assert answer.status_code == 202, answer.content
-        deliver_events()
-        return upload.client.call("GET", f"/accounts/imports/{imported['id']}").json()
-
-    return take_back
+def undo(upload):
+    """Takes an import back."""
+    return upload.undo
 
 
 def counts(body):

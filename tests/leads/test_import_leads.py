@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -39,25 +37,9 @@ MAPPING = {
 
 
 @pytest.fixture
-def upload(api, manager, settings, tmp_path, deliver_events):
-    """Sends a file and works it off; returns the import as the API shows it."""
-    settings.MEDIA_ROOT = tmp_path
-    client = api(manager)
-
-    def send(text=CSV, *, mapping=MAPPING, run=True, headers=None, **form):
-        sent = {
-            "file": SimpleUploadedFile("leads.csv", text.encode()),
-            "mapping": json.dumps(mapping),
-            **form,
-        }
-        answer = client.post("/api/v1/leads/imports", sent, headers=headers)
-        if answer.status_code != 202 or not run:
-            return answer
-        deliver_events()
-        return client.call("GET", f"/leads/imports/{answer.json()['id']}").json()
-
-    send.client = client
-    return send
+def upload(uploads):
+    """Files that the manager sends."""
+    return uploads("leads", text=CSV, mapping=MAPPING)
 
 
 def _counts(body):

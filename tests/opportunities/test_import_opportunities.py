@@ -81,39 +81,15 @@ def acme(rex):
 
 
 @pytest.fixture
-def upload(api, manager, acme, settings, tmp_path, deliver_events):
-    """Sends a file and works it off; returns the import as the API shows it."""
-    settings.MEDIA_ROOT = tmp_path
-    client = api(manager)
-
-    def send(text=CSV, *, mapping=MAPPING, run=True, **form):
-        sent = {
-            "file": SimpleUploadedFile("deals.csv", text.encode()),
-            "mapping": json.dumps(mapping),
-            "mode": "apply",
-            **form,
-        }
-        answer = client.post("/api/v1/opportunities/imports", sent)
-        if answer.status_code != 202 or not run:
-            return answer
-        deliver_events()
-        return client.call("GET", f"/opportunities/imports/{answer.json()['id']}").json()
-
-    send.client = client
-    return send
+def upload(uploads, acme):
+    """Files that the manager sends."""
+    return uploads("opportunities", text=CSV, mapping=MAPPING, mode="apply")
 
 
 @pytest.fixture
-def undo(upload, deliver_events):
-    """Takes an import back; returns it as the API shows it then."""
-
-    def take_back(imported):
-        answer = upload.client.call("POST", f"/opportunities/imports/{imported['id']}/undo")
-        assert answer.status_code == 202, answer.content
-        deliver_events()
-        return upload.client.call("GET", f"/opportunities/imports/{imported['id']}").json()
-
-    return take_back
+def undo(upload):
+    """Takes an import back."""
+    return upload.undo
 
 
 def counts(body):
