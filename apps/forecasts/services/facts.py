@@ -31,22 +31,20 @@ UNION
 SELECT f.opportunity_id FROM forecasts_forecastfact f
 WHERE f.ended_at IS NULL AND f.counts_on BETWEEN %(first)s AND %(last)s
 """
-_COUNTED = """
-WITH candidate(id) AS ({candidates}), counted AS (
-    SELECT d.* FROM ({deals}) AS d JOIN candidate c ON c.id = d.opportunity_id
-    WHERE d.counts_on IS NOT NULL
-)
-"""
+_CANDIDATES = "WITH candidate(id) AS ({candidates})"
 _COMPARED = ("owner_id", "territory_id", "stage", "category", "currency", "amount", "probability")
-# A deal that counts nowhere any more leaves as what it became.
+# A deal that counts nowhere any more leaves as what it became. Deals are joined by their key, not
+# with the candidates anew: linear, however many there are and whatever the statistics say.
 _END = """
 UPDATE forecasts_forecastfact f SET ended_at = greatest(%(moment)s, f.began_at),
     left_as = CASE WHEN d.opportunity_id IS NULL THEN (
         SELECT CASE WHEN o.kind = 'lost' AND o.deleted_at IS NULL THEN 'lost' ELSE 'removed' END
         FROM opportunities_opportunity o WHERE o.id = f.opportunity_id) ELSE '' END
-FROM candidate c LEFT JOIN counted d ON d.opportunity_id = c.id
+FROM candidate c
+LEFT JOIN ({deals}) AS d ON d.opportunity_id = c.id AND d.counts_on IS NOT NULL
 WHERE f.opportunity_id = c.id AND f.ended_at IS NULL AND ({of_fact}) IS DISTINCT FROM ({of_deal})
 """.format(
+    deals=_DEALS,
     of_fact=", ".join(f"f.{name}" for name in (*_COMPARED, "counts_on")),
     of_deal=", ".join(f"d.{name}" for name in (*_COMPARED, "counts_on")),
 )
@@ -61,10 +59,11 @@ INSERT INTO forecasts_forecastfact AS f
      weighted_amount, counts_on, began_at, left_as)
 SELECT uuidv7(), d.opportunity_id, d.owner_id, d.territory_id, d.stage, d.category, d.currency,
        d.amount, d.probability, {weighted}, d.counts_on, %(moment)s, ''
-FROM counted d
-WHERE NOT EXISTS (SELECT FROM forecasts_forecastfact k
+FROM candidate c JOIN ({deals}) AS d ON d.opportunity_id = c.id
+WHERE d.counts_on IS NOT NULL
+  AND NOT EXISTS (SELECT FROM forecasts_forecastfact k
                   WHERE k.opportunity_id = d.opportunity_id AND k.ended_at IS NULL)
-""".format(weighted=WEIGHTED.format(amount="d.amount", probability="d.probability"))
+""".format(deals=_DEALS, weighted=WEIGHTED.format(amount="d.amount", probability="d.probability"))
 _WHERE_IT_COUNTS = "RETURNING f.owner_id, f.territory_id, f.counts_on"
 
 
@@ -95,11 +94,11 @@ def note_deals(opportunity_ids: Collection[UUID], moment: datetime) -> set[Place
     Deals that count as they did are left alone and not named.
     """
     parameters: dict[str, Any] = {"ids": list(opportunity_ids), "moment": moment}
-    counted = _COUNTED.format(candidates=_THESE, deals=_DEALS)
+    candidates = _CANDIDATES.format(candidates=_THESE)
     with connection.cursor() as cursor:
-        cursor.execute(f"{counted} {_END} {_WHERE_IT_COUNTS}", parameters)
+        cursor.execute(f"{candidates} {_END} {_WHERE_IT_COUNTS}", parameters)
         places = {Place(*row) for row in cursor.fetchall()}
-        cursor.execute(f"{counted} {_BEGIN} {_WHERE_IT_COUNTS}", parameters)
+        cursor.execute(f"{candidates} {_BEGIN} {_WHERE_IT_COUNTS}", parameters)
         return places | {Place(*row) for row in cursor.fetchall()}
 
 
@@ -109,12 +108,12 @@ def note_deals_of_days(first: date, last: date, moment: datetime) -> None:
     A deal that went to another day begins to count there, though it is none of these.
     """
     parameters: dict[str, Any] = {"first": first, "last": last, "moment": moment}
-    counted = _COUNTED.format(candidates=_OF_DAYS, deals=_DEALS)
+    candidates = _CANDIDATES.format(candidates=_OF_DAYS)
     with connection.cursor() as cursor:
-        cursor.execute(f"{counted} {_END} RETURNING f.opportunity_id", parameters)
+        cursor.execute(f"{candidates} {_END} RETURNING f.opportunity_id", parameters)
         parameters["ids"] = [row[0] for row in cursor.fetchall()]
-        counted = _COUNTED.format(candidates=f"{_OF_DAYS} UNION {_THESE}", deals=_DEALS)
-        cursor.execute(f"{counted} {_BEGIN}", parameters)
+        candidates = _CANDIDATES.format(candidates=f"{_OF_DAYS} UNION {_THESE}")
+        cursor.execute(f"{candidates} {_BEGIN}", parameters)
 
 
 def note_past(moment: datetime) -> None:
