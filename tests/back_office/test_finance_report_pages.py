@@ -81,9 +81,10 @@ def test_a_report_is_asked_for_and_issued_again(office, admin, west):
     assert listed.count("1,234.00") == 2
 
 
-def test_refuses_a_period_that_makes_no_report(office, admin):
-    answer = office(admin).post(reverse(ADD), {"period": "FY_2026"})
-    assert "Reports are about a month or a quarter." in answer.content.decode()
+@pytest.mark.parametrize("period", ["FY_2026", "March"])
+def test_refuses_a_period_that_makes_no_report(office, admin, period):
+    answer = office(admin).post(reverse(ADD), {"period": period})
+    assert "Write a period as Q1_2026 or M03_2026." in answer.content.decode()
     assert not FinanceReport.objects.exists()
 
 
