@@ -44,7 +44,7 @@ class Activity(Confidential, Binnable):
     deal's, else the lead's, else the account's, which the database keeps equal. Its words open with
     the key of the person it is about, if there is one. `timeline_at` is where it stands in lists;
     `external_id` is what another system that told of it calls it. `outcome_kind` is what its
-    outcome counts as.
+    outcome counts as; what is still to be done has none.
     """
 
     class Type(models.TextChoices):
@@ -216,6 +216,10 @@ class Activity(Confidential, Binnable):
             models.CheckConstraint(
                 condition=Q(outcome_kind__in=("", *OutcomeKind.values)),
                 name="activity_outcome_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome_kind="") | Q(completed_at__isnull=False),
+                name="activity_outcome_of_done",
             ),
             models.CheckConstraint(
                 condition=Q(direction__in=("", "inbound", "outbound")),

@@ -16,6 +16,8 @@ _FEWEST_DIGITS = 3
 _EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\.]+(\.[^@\s<>,;:\"()\[\]\\.]+)+")
 _PHONE = re.compile(r"\+?[\d\s().\-/]{7,}")
 _DECORATION = re.compile(r"[\s().\-/]+")
+# No calling code begins with a nought.
+_DIALLED_ABROAD = re.compile(r"00(?=[1-9])")
 _NORTH_AMERICAN = re.compile(r"\+1[2-9][0-9]{9}")
 
 
@@ -50,8 +52,9 @@ def is_phone(text: str) -> bool:
 def normalised_phone(text: str, country: str = "") -> str:
     """A phone number as E.164, such as `+442071838750`; empty when there is none.
 
-    A number that can't be one where it is said to be keeps its digits, so that nothing that
-    somebody typed is lost.
+    `00` is read as `+`, unless something else is dialled for it in that country. A number that
+    can't be one where it is said to be keeps its digits, so that nothing that somebody typed is
+    lost.
 
     Args:
         text: as typed, with or without the country's calling code.
@@ -68,13 +71,22 @@ def normalised_phone(text: str, country: str = "") -> str:
 
 @lru_cache(maxsize=16_384)
 def _parsed(text: str, country: str) -> str:
+    number = _possible(text, country)
+    # Where something else is dialled for `+`, such as `0011`, it may begin like this.
+    if _DIALLED_ABROAD.match(text) and not (number and phonenumbers.is_valid_number(number)):
+        text = _DIALLED_ABROAD.sub("+", text, count=1)
+        number = _possible(text, "") or number
+    if number is None:
+        return _digits(text)
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _possible(text: str, country: str) -> phonenumbers.PhoneNumber | None:
     try:
         number = phonenumbers.parse(text, country.upper() or None)
     except phonenumbers.NumberParseException:
-        return _digits(text)
-    if not phonenumbers.is_possible_number(number):
-        return _digits(text)
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        return None
+    return number if phonenumbers.is_possible_number(number) else None
 
 
 def _digits(text: str) -> str:

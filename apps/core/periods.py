@@ -7,6 +7,7 @@ the calendar year in which it ends, and starts in the month of the setting FISCA
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -25,6 +26,13 @@ class PeriodKind(StrEnum):
     MONTH = "month"
     QUARTER = "quarter"
     YEAR = "year"
+
+
+_EXAMPLES = {
+    PeriodKind.QUARTER: "Q1_2026",
+    PeriodKind.MONTH: "M03_2026",
+    PeriodKind.YEAR: "FY_2026",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -58,21 +66,45 @@ def _fiscal_start(year: int, start_month: int) -> int:
     return starts_in * 12 + start_month - 1
 
 
-def parse_period(key: str, *, start_month: int = 1) -> Period:
-    """The period a key names. Raises InvalidInput, naming the forms that are allowed."""
+def parse_period(
+    key: str,
+    *,
+    start_month: int = 1,
+    kinds: Collection[PeriodKind] = tuple(PeriodKind),
+    name: str = "period",
+) -> Period:
+    """The period a key names. Raises InvalidInput, naming the forms that are allowed.
+
+    Args:
+        start_month: of the fiscal year.
+        kinds: those that are meant.
+        name: of the field that holds the key.
+    """
     match = _PATTERN.fullmatch(key)
-    if match is None or not _FIRST_YEAR <= int(match["year"]) <= _LAST_YEAR:
-        raise InvalidInput.field("period", "Write a period as Q1_2026, M03_2026 or FY_2026.")
+    kind = _kind_of(match)
+    if match is None or kind not in kinds or not _FIRST_YEAR <= int(match["year"]) <= _LAST_YEAR:
+        raise InvalidInput.field(name, f"Write a {name.replace('_', ' ')} as {_written(kinds)}.")
     year = int(match["year"])
-    if match["month"]:
+    if kind is PeriodKind.MONTH:
         starts_on, ends_on = _span(year * 12 + int(match["month"]) - 1, 1)
-        return Period(starts_on, ends_on, key, PeriodKind.MONTH)
+        return Period(starts_on, ends_on, key, kind)
     first = _fiscal_start(year, start_month)
-    if match["quarter"]:
+    if kind is PeriodKind.QUARTER:
         starts_on, ends_on = _span(first + (int(match["quarter"]) - 1) * 3, 3)
-        return Period(starts_on, ends_on, key, PeriodKind.QUARTER)
+        return Period(starts_on, ends_on, key, kind)
     starts_on, ends_on = _span(first, 12)
     return Period(starts_on, ends_on, key, PeriodKind.YEAR)
+
+
+def _kind_of(match: re.Match[str] | None) -> PeriodKind:
+    if match and match["month"]:
+        return PeriodKind.MONTH
+    return PeriodKind.QUARTER if match and match["quarter"] else PeriodKind.YEAR
+
+
+def _written(kinds: Collection[PeriodKind]) -> str:
+    *others, last = [example for kind, example in _EXAMPLES.items() if kind in kinds]
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def period_containing(day: date, kind: PeriodKind, *, start_month: int = 1) -> Period:

@@ -419,3 +419,8 @@ class FinanceReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.period}, no. {self.number}"
+
+    @property
+    def file_name(self) -> str:
+        """What a file of its figures is called."""
+        return f"{self.period}-{self.number}"

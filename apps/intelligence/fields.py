@@ -43,9 +43,14 @@ SCORE_MODELS = Listing(
 _DEAL = "(SELECT w.name FROM opportunities_opportunity w WHERE w.id = t.opportunity_id)"
 # Of a lead its company: whoever reads about the person opens the lead.
 _COMPANY = "(SELECT w.company FROM leads_lead w WHERE w.id = t.lead_id)"
-_OWNED_BY = """
-%s = coalesce((SELECT w.owner_id FROM opportunities_opportunity w WHERE w.id = t.opportunity_id),
-              (SELECT w.owner_id FROM leads_lead w WHERE w.id = t.lead_id))
+# From the deals and leads: most people's are few among all that are suggested.
+_OWNED_BY = """t.id = ANY(ARRAY(
+    SELECT s.id FROM opportunities_opportunity w
+    JOIN intelligence_suggestion s ON s.opportunity_id = w.id
+    WHERE w.owner_id = %s AND w.deleted_at IS NULL
+    UNION ALL
+    SELECT s.id FROM leads_lead w JOIN intelligence_suggestion s ON s.lead_id = w.id
+    WHERE w.owner_id = %s AND w.deleted_at IS NULL))
 """
 
 SUGGESTIONS = Listing(

@@ -150,6 +150,9 @@ class Suggestion(models.Model):
                 condition=Q(ended_at=None, decision=""),
             ),
             models.Index(
+                Coalesce("value", ZERO).desc(), models.F("id").desc(), name="suggestion_by_worth"
+            ),
+            models.Index(
                 fields=["decided_at"], name="suggestion_decided", condition=~Q(decision="")
             ),
             models.Index(

@@ -173,6 +173,8 @@ def test_a_contact_is_found_by_the_whole_number_alone(api, rep, outsider, acting
     changed = {"account_id": account.pk, "contact_id": contact.pk, "actor": acting(rep)}
     change_contact(**changed, phone="+1 212 555 0100")
     assert (found("%2B442071838750"), found("%2B12125550100")) == ([], ["Jane Doe"])
+    change_contact(**changed, phone="0049 30 901820")
+    assert found("%2B49 30 901820") == found("0049 30 901820") == ["Jane Doe"]
     change_contact(**changed, phone="")
     assert (found("%2B12125550100"), Contact.objects.get(pk=contact.pk).phone_key) == ([], "")
 

@@ -21,6 +21,7 @@ from apps.activities.services.activities import (
 )
 from apps.core.data_keys import destroy_keys
 from apps.core.errors import NotAllowed, NotFound
+from apps.core.loading import update_rows
 from apps.core.models import BusinessEvent
 from apps.leads.models import Lead
 from apps.privacy.selectors import Subject
@@ -75,10 +76,39 @@ def test_is_completed_once(acting, rep, task):
 
 
 def test_completing_keeps_what_is_left_out(acting, rep, task):
-    change_activity(activity_id=task.pk, outcome="half", duration_minutes=9, actor=acting(rep))
+    change_activity(activity_id=task.pk, duration_minutes=9, actor=acting(rep))
     complete_activity(activity_id=task.pk, actor=acting(rep))
     after = Activity.objects.get(pk=task.pk)
-    assert (after.outcome, after.duration_minutes) == ("half", 9)
+    assert (after.outcome, after.duration_minutes) == ("", 9)
+
+
+def test_refuses_an_outcome_until_it_was_done(api, rep, task):
+    client, told = api(rep), {"outcome": "No answer."}
+    answer = client.call("PATCH", f"/activities/{task.pk}", {**told, "subject": "Send it again"})
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["error"]["details"]["fields"] == {
+        "outcome": ["What is still to be done has no outcome yet."]
+    }
+    after = Activity.objects.get(pk=task.pk)
+    assert (after.subject, after.outcome, after.outcome_kind) == ("Send the offer", "", "")
+    assert len(events_of(task)) == 1
+    assert client.call("POST", f"/activities/{task.pk}/complete", told).status_code == 200
+    assert Activity.objects.get(pk=task.pk).outcome_kind == "no_answer"
+    assert client.call("PATCH", f"/activities/{task.pk}", {"outcome": "held"}).status_code == 200
+    assert Activity.objects.get(pk=task.pk).outcome_kind == "held"
+
+
+def test_an_outcome_stated_too_early_counts_once_it_was_done(acting, rep, task):
+    task.outcome = "interested"
+    update_rows([task], ["outcome"])
+    change_activity(
+        activity_id=task.pk, subject="Send it again", outcome="interested", actor=acting(rep)
+    )
+    planned = Activity.objects.get(pk=task.pk)
+    assert (planned.subject, planned.outcome_kind) == ("Send it again", "")
+    complete_activity(activity_id=task.pk, actor=acting(rep))
+    after = Activity.objects.get(pk=task.pk)
+    assert (after.outcome, after.outcome_kind) == ("interested", "interested")
 
 
 def test_a_stranger_locks_nothing_by_asking(acting, outsider, task):
@@ -235,6 +265,20 @@ def test_the_back_office_logs_completes_and_shows_the_timeline(client, rep):
     assert "Send the offer" in listed
     shown = client.get(reverse("admin:activities_activity_change", args=[activity.pk]))
     assert "Send the offer" in shown.content.decode()
+
+
+def test_the_back_office_refuses_an_outcome_of_what_is_still_to_be_done(client, rep):
+    client.force_login(rep)
+    lead = LeadFactory(owner=rep)
+    told = {"type": "task", "subject": "Send the offer", "outcome": "interested"}
+    for page in (
+        reverse("admin:leads_lead_operation_log", args=[lead.pk]),
+        reverse("admin:activities_activity_add"),
+    ):
+        answer = client.post(page, {**told, "lead": str(lead.pk)})
+        assert answer.status_code == 200, page
+        assert "What is still to be done has no outcome yet." in answer.content.decode()
+    assert not Activity.objects.exists()
 
 
 def test_the_back_office_adds_and_changes(client, rep):

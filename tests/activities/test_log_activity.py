@@ -293,3 +293,35 @@ def test_refuses_a_direction_that_there_is_not(api, rep, acting):
         "direction": ["Only e-mails and calls come in or go out."]
     }
     assert not Activity.objects.exists()
+
+
+PLANNED = (
+    {"type": "task"},
+    {"type": "meeting", "scheduled_at": "2030-01-01T09:00:00Z"},
+)
+NO_OUTCOME_YET = {"outcome": ["What is still to be done has no outcome yet."]}
+
+
+@pytest.mark.parametrize("plan", PLANNED)
+def test_refuses_an_outcome_of_what_is_still_to_be_done(api, rep, plan):
+    lead = LeadFactory(owner=rep)
+    told = {"subject": "Send the offer", "outcome": "interested", "lead_id": str(lead.pk), **plan}
+    answer = api(rep).call("POST", "/activities", told)
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["error"]["details"]["fields"] == NO_OUTCOME_YET
+    assert not Activity.objects.exists()
+    assert not BusinessEvent.objects.filter(name="activity.logged").exists()
+
+
+@pytest.mark.parametrize("plan", PLANNED)
+def test_what_was_planned_and_is_noted_as_done_has_its_outcome(api, rep, plan):
+    lead = LeadFactory(owner=rep)
+    told = {**CALL, **plan, "lead_id": str(lead.pk)}
+    assert api(rep).call("POST", "/activities", told).status_code == 201
+    assert Activity.objects.get().outcome_kind == "interested"
+
+
+def test_postgres_keeps_outcomes_to_what_was_done(rep):
+    task = make_activity(by=rep, lead_id=LeadFactory(owner=rep).pk, type="task")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Activity.objects.filter(pk=task.pk).update(outcome_kind="held")

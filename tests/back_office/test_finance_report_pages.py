@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from io import BytesIO
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from openpyxl import load_workbook
 
 from apps.forecasts.models import FinanceReport
 from apps.forecasts.services.computation import compute_forecasts
@@ -17,6 +20,7 @@ from tests.factories.territories import TerritoryFactory
 
 LIST = "admin:forecasts_financereport_changelist"
 ADD = "admin:forecasts_financereport_add"
+FILE = "admin:forecasts_financereport_export"
 
 
 @pytest.fixture
@@ -40,6 +44,13 @@ def west(rep, system, deliver_events):
 
 def page_of(report):
     return reverse("admin:forecasts_financereport_change", args=[report.pk])
+
+
+def lines_of(answer, file_format):
+    held = b"".join(answer.streaming_content)
+    if file_format == "csv":
+        return held.decode().splitlines()
+    return list(load_workbook(BytesIO(held)).active.iter_rows(values_only=True))
 
 
 def test_a_quarter_is_read_on_one_page(office, admin, west, system):
@@ -70,10 +81,31 @@ def test_a_report_is_asked_for_and_issued_again(office, admin, west):
     assert listed.count("1,234.00") == 2
 
 
-def test_refuses_a_period_that_makes_no_report(office, admin):
-    answer = office(admin).post(reverse(ADD), {"period": "FY_2026"})
-    assert "Reports are about a month or a quarter." in answer.content.decode()
+@pytest.mark.parametrize("period", ["FY_2026", "March"])
+def test_refuses_a_period_that_makes_no_report(office, admin, period):
+    answer = office(admin).post(reverse(ADD), {"period": period})
+    assert "Write a period as Q1_2026 or M03_2026." in answer.content.decode()
     assert not FinanceReport.objects.exists()
+
+
+@pytest.mark.parametrize("file_format", ["csv", "xlsx"])
+def test_the_page_leads_to_the_files_that_rest_gives(office, api, admin, west, system, file_format):
+    report = issue_report(period=this_quarter().key, actor=system)
+    address = reverse(FILE, args=[report.pk, file_format])
+    client = office(admin)
+    assert f'href="{address}"' in client.get(page_of(report)).content.decode()
+    sent = client.get(address)
+    path = f"/forecasts/reports/{report.pk}/export.{file_format}"
+    by_rest = api(admin).call("GET", path)
+    assert sent["Content-Disposition"] == by_rest["Content-Disposition"]
+    assert f"{this_quarter().key}-1.{file_format}" in sent["Content-Disposition"]
+    figures = lines_of(sent, file_format)
+    assert figures == lines_of(by_rest, file_format)
+    assert len(figures) > 10
+
+
+def test_there_is_no_file_of_a_report_that_there_is_not(office, admin):
+    assert office(admin).get(reverse(FILE, args=[uuid4(), "csv"])).status_code == 403
 
 
 def test_nobody_else_finds_the_pages(office, manager, system):
@@ -81,5 +113,6 @@ def test_nobody_else_finds_the_pages(office, manager, system):
     client = office(manager)
     assert client.get(reverse(LIST)).status_code == 403
     assert client.get(page_of(report)).status_code == 403
+    assert client.get(reverse(FILE, args=[report.pk, "csv"])).status_code == 403
     assert client.post(reverse(ADD), {"period": this_month().key}).status_code == 403
     assert FinanceReport.objects.count() == 1

@@ -18,6 +18,7 @@ from apps.territories.selectors import forget_reach
 from apps.users.models import Role, User
 from tests.back_office.conftest import Office
 from tests.factories.accounts import AccountFactory, ContactFactory
+from tests.factories.forecasts import this_quarter
 from tests.factories.leads import LeadFactory
 from tests.factories.opportunities import make_deal
 from tests.factories.territories import TerritoryFactory, TerritoryMemberFactory
@@ -175,7 +176,7 @@ def test_the_page_of_a_colleague_tells_nothing_of_their_work(
     territory = TerritoryMemberFactory(user=rep, territory__name="Silent valley").territory
     forget_reach()
     submit_forecast(
-        period="Q1_2026",
+        period=this_quarter().key,
         forecast_type="commit",
         amount=Decimal("4321.55"),
         user_id=rep.pk,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from apps.leads.models import Lead
+from apps.opportunities.models import Opportunity
+from apps.quotas.models import Quota
+from apps.quotas.services.quotas import set_quota
 from apps.users.models import User
 from tests.browser.conftest import CHROMIUM
 from tests.factories.leads import LeadFactory
 from tests.factories.opportunities import make_deal
-from tests.factories.users import PASSWORD
+from tests.factories.users import PASSWORD, actor_of
 
 ARGUMENTS = [
     "--headless=new",
@@ -105,6 +109,42 @@ def test_every_page_opens_quietly_and_fits(visit: Visit, admin_with_rows: User) 
         assert visit.troubles == [], address
         width = visit.page.evaluate("document.documentElement.scrollWidth")
         assert width <= visit.page.viewport_size["width"], address  # type: ignore[index]
+
+
+SPACES_BEHIND = """() => {
+    const rows = [...document.querySelectorAll("#result_list tr")].map((row) => [...row.children]);
+    const amounts = rows[1].flatMap((cell, column) => cell.querySelector(".money") ? [column] : []);
+    const behind = (cell) => {
+        const words = document.createRange();
+        words.selectNodeContents(cell);
+        return cell.getBoundingClientRect().right - words.getBoundingClientRect().right;
+    };
+    return amounts.map((column) => rows.map((row) => behind(row[column])));
+}"""
+
+
+def test_the_headings_of_amounts_end_where_the_amounts_end(
+    browser: Browser, live_server: Any, admin: User
+) -> None:
+    make_deal(owner=admin, amount=Decimal(1_200_000))
+    set_quota(
+        user_id=admin.pk,
+        period="Q1_2026",
+        quota_type="revenue",
+        quota_amount=Decimal(1_200_000),
+        actor=actor_of(admin),
+    )
+    context = browser.new_context(viewport=DESK)
+    visitor = Visit(context.new_page(), live_server.url)
+    visitor.sign_in(admin)
+    for model in (Opportunity, Quota):
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        visitor.open(reverse(f"admin:{name}_changelist"))
+        columns = visitor.page.evaluate(SPACES_BEHIND)
+        assert columns, name
+        for heading, amount in columns:
+            assert heading == pytest.approx(amount, abs=1), name
+    context.close()
 
 
 def test_a_lead_is_qualified_by_one_press_and_put_aside_by_a_dialog(

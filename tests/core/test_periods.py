@@ -37,6 +37,28 @@ def test_refuses_what_is_no_period(key):
         parse_period(key)
 
 
+_REPORTED = [PeriodKind.MONTH, PeriodKind.QUARTER]
+
+
+@pytest.mark.parametrize(
+    ("key", "asked", "fields"),
+    [
+        ("March", {}, {"period": ["Write a period as Q1_2026, M03_2026 or FY_2026."]}),
+        ("March", {"kinds": _REPORTED}, {"period": ["Write a period as Q1_2026 or M03_2026."]}),
+        ("FY_2026", {"kinds": _REPORTED}, {"period": ["Write a period as Q1_2026 or M03_2026."]}),
+        (
+            "Q1_2026",
+            {"kinds": [PeriodKind.YEAR], "name": "fiscal_year"},
+            {"fiscal_year": ["Write a fiscal year as FY_2026."]},
+        ),
+    ],
+)
+def test_says_which_periods_are_meant(key, asked, fields):
+    with pytest.raises(InvalidInput) as refused:
+        parse_period(key, **asked)
+    assert refused.value.details["fields"] == fields
+
+
 @given(
     st.dates(date(1995, 1, 1), date(2190, 1, 1)),
     st.sampled_from(PeriodKind),

@@ -7,12 +7,14 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.db import DatabaseError, IntegrityError, transaction
 
 from apps.core.errors import InvalidInput, NotAllowed, NotFound
 from apps.core.exchange_rates import ExchangeRateMissing, set_exchange_rate
 from apps.core.models import BusinessEvent
-from apps.forecasts.errors import NotAbove
+from apps.core.periods import moments_of
+from apps.forecasts.errors import NotAbove, PeriodEnded
 from apps.forecasts.models import ForecastAdjustment, ForecastSnapshot, ForecastSubmission
 from apps.forecasts.services.adjustments import adjust_forecast
 from apps.forecasts.services.computation import compute_forecasts
@@ -20,7 +22,7 @@ from apps.forecasts.services.submissions import submit_forecast
 from apps.territories.models import Territory
 from apps.users.models import Role
 from tests.at_once import outcomes_at_once
-from tests.factories.forecasts import this_quarter, today
+from tests.factories.forecasts import ForecastSubmissionFactory, this_quarter, today
 from tests.factories.opportunities import make_deal
 from tests.factories.territories import TerritoryFactory, TerritoryMemberFactory
 from tests.factories.users import UserFactory
@@ -111,7 +113,7 @@ def test_of_what_was_submitted_its_type_is_meant(rep, manager, acting, system):
         currency="EUR", valid_from=date(2020, 1, 1), rate=Decimal("1.1"), actor=system
     )
     submitted = submit_forecast(
-        period="Q1_2020",
+        period=this_quarter().key,
         forecast_type="best_case",
         amount=Decimal("10.00"),
         currency="EUR",
@@ -122,7 +124,7 @@ def test_of_what_was_submitted_its_type_is_meant(rep, manager, acting, system):
     assert (adjustment.forecast_type, adjustment.currency, adjustment.period) == (
         "best_case",
         "EUR",
-        "Q1_2020",
+        this_quarter().key,
     )
     assert adjusted(acting(manager), submitted, forecast_type="commit").supersedes_id is None
 
@@ -130,7 +132,12 @@ def test_of_what_was_submitted_its_type_is_meant(rep, manager, acting, system):
 def test_refuses_a_currency_that_nothing_is_worth_in(api, rep, manager, forecast, acting):
     with pytest.raises(ExchangeRateMissing):
         adjusted(acting(manager), forecast, currency="EUR")
-    told = {"period": "Q4_2026", "forecast_type": "commit", "amount": 5, "user_id": str(rep.pk)}
+    told = {
+        "period": this_quarter().key,
+        "forecast_type": "commit",
+        "amount": 5,
+        "user_id": str(rep.pk),
+    }
     for currency, reason in (("EUR", "exchange_rate_missing"), ("XXX", "invalid_input")):
         answer = api(rep).call("POST", "/forecasts", {**told, "currency": currency})
         assert answer.json()["error"]["details"]["reason"] == reason
@@ -250,3 +257,25 @@ def test_two_at_once_make_one_chain(manager, forecast, acting):
     while latest is not None:
         length, latest = length + 1, latest.supersedes
     assert length == ForecastAdjustment.objects.count() == 4
+
+
+def test_refuses_to_adjust_what_has_ended(manager, forecast, acting):
+    quarter = this_quarter()
+    _, end = moments_of(quarter.starts_on, quarter.ends_on)
+    actor = acting(manager)
+    with time_machine.travel(end - timedelta(seconds=1), tick=False):
+        adjusted(actor, forecast)
+    with time_machine.travel(end, tick=False), pytest.raises(PeriodEnded):
+        adjusted(actor, forecast)
+    assert ForecastAdjustment.objects.count() == 1
+    assert BusinessEvent.objects.filter(name="forecast.adjusted").count() == 1
+
+
+def test_refuses_to_adjust_a_submission_of_long_ago(api, rep, manager):
+    past = ForecastSubmissionFactory(user=rep, period="Q1_2020")
+    answer = api(manager).call(
+        "POST", f"/forecasts/{past.pk}/adjustments", {"amount": 1, "reason": "The buyer left."}
+    )
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["error"]["details"]["reason"] == "period_ended"
+    assert not ForecastAdjustment.objects.exists()

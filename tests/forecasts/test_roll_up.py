@@ -163,6 +163,39 @@ def test_whoever_is_further_up_speaks_for_those_below(team, system, acting):
     assert rolled(acting(manager)).total["USD"].adjusted["commit"] == Decimal(270)
 
 
+def test_what_is_said_of_a_node_is_its_own_where_nobody_is_below(team, system, acting, admin, api):
+    _, manager, rep, _ = team
+    deal(rep, "90.00")
+    compute_forecasts(actor=system, periods=[this_quarter()])
+    of_rep = submit(rep, "100.00", acting(rep))
+    submit(manager, "280.00", acting(manager))
+    adjust_forecast(
+        forecast_id=of_rep.pk, amount=Decimal("60.00"), reason="Late", actor=acting(manager)
+    )
+    for one, amount in ((manager, "500.00"), (rep, "200.00")):
+        set_quota(
+            period=this_quarter().key,
+            quota_type="revenue",
+            quota_amount=Decimal(amount),
+            user_id=one.pk,
+            actor=acting(admin),
+        )
+    path = f"/forecasts/{this_quarter().key}/rollup?user_id="
+    alone = api(rep).call("GET", f"{path}{rep.pk}").json()
+    assert alone["branches"] == []
+    assert alone["own"] == alone["total"]
+    (own,) = alone["own"]
+    assert (own["submitted"]["commit"], own["adjusted"]["commit"]) == (100.00, 60.00)
+    assert (own["quota_amount"], own["gap_amount"]) == (200.00, 200.00)
+
+    leading = api(manager).call("GET", f"{path}{manager.pk}").json()
+    (total,), (own,) = leading["total"], leading["own"]
+    assert (total["submitted"]["commit"], total["quota_amount"]) == (280.00, 500.00)
+    assert (own["submitted"]["commit"], own["quota_amount"]) == (None, None)
+    branch = next(one for one in leading["branches"] if one["user"]["id"] == str(rep.pk))
+    assert branch["currencies"] == alone["own"]
+
+
 def test_shows_quota_attainment_gap_and_coverage(team, system, acting, admin):
     director, manager, rep, other = team
     deal(rep, "90.00")

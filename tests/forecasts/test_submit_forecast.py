@@ -8,9 +8,12 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.db import DatabaseError, connection, transaction
 
 from apps.core.models import BusinessEvent
+from apps.core.periods import moments_of
+from apps.forecasts.errors import PeriodEnded
 from apps.forecasts.models import ForecastSubmission
 from apps.forecasts.services.submissions import submit_forecast
 from apps.opportunities.services.deals import delete_opportunity
@@ -205,7 +208,7 @@ def test_two_at_once_make_one_chain(rep, acting):
         start.wait()
         try:
             submit_forecast(
-                period="Q1_2026",
+                period=this_quarter().key,
                 forecast_type="commit",
                 amount=Decimal(amount),
                 user_id=rep.pk,
@@ -227,7 +230,30 @@ def test_two_at_once_make_one_chain(rep, acting):
     assert length == 4
 
 
-def test_a_period_that_is_over_can_still_be_submitted(api, rep, west):
+def test_refuses_a_period_that_has_ended(api, rep, west):
     answer = api(rep).call("POST", "/forecasts", body(territory_id=west.pk, period="Q1_2020"))
-    assert answer.status_code == 201
-    assert today() - timedelta(days=1) > ForecastSubmission.objects.get().ends_on
+    assert answer.status_code == 400, answer.content
+    error = answer.json()["error"]
+    assert (error["code"], error["details"]["reason"]) == ("VALIDATION_ERROR", "period_ended")
+    assert error["details"]["fields"] == {"period": ["Q1_2020 has ended."]}
+    assert not ForecastSubmission.objects.exists()
+    assert not BusinessEvent.objects.filter(topic="sales.forecasts").exists()
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Pacific/Honolulu"])
+def test_the_last_day_of_a_period_counts_where_the_organisation_is(acting, rep, settings, zone):
+    settings.ORGANISATION_TIME_ZONE = zone
+    quarter = this_quarter()
+    _, end = moments_of(quarter.starts_on, quarter.ends_on)
+    said = {
+        "period": quarter.key,
+        "forecast_type": "commit",
+        "amount": Decimal(1),
+        "user_id": rep.pk,
+        "actor": acting(rep),
+    }
+    with time_machine.travel(end - timedelta(seconds=1), tick=False):
+        submit_forecast(**said)
+    with time_machine.travel(end, tick=False), pytest.raises(PeriodEnded):
+        submit_forecast(**said)
+    assert ForecastSubmission.objects.count() == 1

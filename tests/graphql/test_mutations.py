@@ -73,13 +73,13 @@ def test_a_known_lead_is_updated_when_that_is_asked_for(ask, rep):
     ("wrong", "field"),
     [
         ({"email": "nobody"}, "email"),
-        ({"firstName": "x" * 101}, "first_name"),
-        ({"employeeCount": -1}, "employee_count"),
-        ({"annualRevenue": -1}, "annual_revenue"),
+        ({"firstName": "x" * 101}, "firstName"),
+        ({"employeeCount": -1}, "employeeCount"),
+        ({"annualRevenue": -1}, "annualRevenue"),
         ({"currency": "ABC"}, "currency"),
         ({"score": 101}, "score"),
-        ({"assignedTo": "nobody"}, "assigned_to"),
-        ({"lastName": "a\u0001b"}, "last_name"),
+        ({"assignedTo": "nobody"}, "assignedTo"),
+        ({"lastName": "a\u0001b"}, "lastName"),
     ],
 )
 def test_wrong_facts_are_refused_at_their_fields(ask, rep, wrong, field):
@@ -88,6 +88,7 @@ def test_wrong_facts_are_refused_at_their_fields(ask, rep, wrong, field):
     (error,) = answer.errors
     assert error["extensions"]["code"] == "VALIDATION_ERROR"
     assert list(error["extensions"]["details"]["fields"]) == [field]
+    assert error["message"].startswith(f"{field}: ")
     assert Lead.objects.count() == 0
 
 

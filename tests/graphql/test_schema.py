@@ -167,4 +167,4 @@ def test_an_example_is_answered_or_refused_for_its_ids_alone(api, admin, name):
     for error in json.loads(answer.content).get("errors", []):
         details = error["extensions"]["details"]
         is_missing = error["extensions"]["code"] == "NOT_FOUND"
-        assert is_missing or list(details["fields"])[0].endswith("_id")
+        assert is_missing or list(details["fields"])[0].endswith("Id")

@@ -281,18 +281,34 @@ def test_nobody_s_list_walks_through_the_suggestions_of_others(look, rep, outsid
     assert rows_in_vain(plan[0]["Plan"]) == 0
 
 
-def test_what_is_open_is_listed_by_an_index_that_holds_what_it_is_worth(db):
+@pytest.mark.parametrize(
+    ("narrowed", "index"),
+    [
+        ("t.ended_at IS NULL AND t.decision = ''", "suggestion_worth_most"),
+        ("TRUE", "suggestion_by_worth"),
+    ],
+)
+def test_suggestions_are_listed_by_an_index_that_holds_what_they_are_worth(db, narrowed, index):
     order = next(one for one in SUGGESTIONS.orderings if one.name == "value")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            "EXPLAIN SELECT t.id FROM intelligence_suggestion t "
-            "WHERE t.ended_at IS NULL AND t.decision = '' "
+            f"EXPLAIN SELECT t.id FROM intelligence_suggestion t WHERE {narrowed} "
             f"ORDER BY {order.expression} DESC, t.id DESC LIMIT 5"
         )
         plan = " ".join(line for (line,) in cursor.fetchall())
-    assert "suggestion_worth_most" in plan
+    assert index in plan
     assert "Sort" not in plan
+
+
+def test_what_somebody_owns_is_found_from_it(look, api, admin, rep, outsider):
+    deal, lead = make_deal(owner=rep), lead_of(rep, days=3)
+    make_deal(owner=outsider)
+    look(lead)
+    Suggestion.objects.filter(opportunity=deal).update(ended_at=NOW, ended_as="done")
+    listed = api(admin).call("GET", f"/intelligence/suggestions?owner_id={rep.pk}").json()["data"]
+    found = {(one["opportunity_id"], one["lead_id"]) for one in listed}
+    assert found == {(str(deal.pk), None), (None, str(lead.pk))}
 
 
 # --- Doors --------------------------------------------------------------------------------------

@@ -122,7 +122,12 @@ def test_a_year_is_read_and_planned_over_rest(api, rep, second, manager, system,
     ]
     assert len(client.call("GET", f"{asked}&by=month").json()["totals"]) == 13
     assert api(outsider).call("GET", f"{asked}&lead_id={manager.pk}").status_code == 404
-    assert client.call("GET", f"/quotas/plan?fiscal_year={Q1}&quota_type=deals").status_code == 400
+    for year in (Q1, "2026"):
+        refused = client.call("GET", f"/quotas/plan?fiscal_year={year}&quota_type=deals")
+        assert refused.status_code == 400
+        assert refused.json()["error"]["details"]["fields"] == {
+            "fiscal_year": ["Write a fiscal year as FY_2026."]
+        }
     stale = client.call("PUT", "/quotas/plan", {"quota_type": "revenue", "quotas": quotas})
     assert (stale.status_code, stale.json()["error"]["details"]["reason"]) == (
         409,

@@ -25,7 +25,7 @@ class LogForm(OperationForm):
     type = choice("Type", Activity.Type.choices)
     subject = text("Subject", required=True)
     description = text("Description", long=True)
-    outcome = text("Outcome")
+    outcome = text("Outcome", help_text="Of what was done.")
     duration_minutes = minutes()
 
 

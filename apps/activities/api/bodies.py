@@ -24,7 +24,12 @@ class ActivityFacts(Body):
     )
     subject = Text(max_length=255, required=False)
     description = Text(max_length=10_000, required=False, allow_blank=True)
-    outcome = Text(max_length=255, required=False, allow_blank=True, help_text=_OUTCOME)
+    outcome = Text(
+        max_length=255,
+        required=False,
+        allow_blank=True,
+        help_text=f"Of what was done. {_OUTCOME}",
+    )
     duration_minutes = WholeNumber(required=False, allow_null=True, max_value=LONGEST_MINUTES)
     scheduled_at = serializers.DateTimeField(required=False, allow_null=True)
     participants = serializers.ListField(

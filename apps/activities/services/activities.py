@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -61,7 +61,8 @@ def log_activity(
         lead_id, opportunity_id, account_id, contact_id: at least one of them.
         completed_at: when it was done; now, unless it is scheduled or a task.
         told_by: the other system that told of it, and what it calls it.
-        facts: as in `FACTS`; `user_id` is who does it, the actor unless stated.
+        facts: as in `FACTS`; `user_id` is who does it, the actor unless stated. An `outcome` only
+            of what was done.
 
     Raises:
         NotFound, NotAllowed, InvalidInput, PersonErased.
@@ -90,7 +91,7 @@ def log_activity(
         created_at=now,
         updated_at=now,
     )
-    _put(activity, {"user_id": activity.user_id, **_stated(facts)}, actor)
+    stated = _put(activity, {"user_id": activity.user_id, **_stated(facts)}, actor)
     _check_done(completed_at, now)
     activity.completed_at = done_at(
         type_=activity.type,
@@ -98,6 +99,7 @@ def log_activity(
         completed_at=completed_at,
         now=now,
     )
+    _count_outcome(activity, stated)
     insert_rows(Activity, [activity])
     told: list[object] = [
         ActivityLogged(
@@ -156,7 +158,7 @@ def change_activity(*, activity_id: UUID, actor: Actor, **facts: Any) -> Activit
     Args:
         activity_id: within reach.
         actor: needs `activity:write`.
-        facts: as in `FACTS`.
+        facts: as in `FACTS`. An `outcome` only of what was done.
 
     Raises:
         NotFound, NotAllowed, InvalidInput, PersonErased.
@@ -164,6 +166,7 @@ def change_activity(*, activity_id: UUID, actor: Actor, **facts: Any) -> Activit
     activity = lock_activity(activity_id, actor=actor)
     require(actor, WRITE_ACTIVITY)
     if changed := _put(activity, facts, actor):
+        _count_outcome(activity, changed)
         activity.updated_at = timezone.now()
         update_rows([activity], (*changed, "outcome_kind", "updated_at"))
         publish(ActivityChanged(activity_id=activity.pk, changed=changed), actor=actor)
@@ -234,13 +237,20 @@ def _put(activity: Activity, facts: Facts, actor: Actor) -> tuple[str, ...]:
     changed = tuple(name for name, value in facts.items() if getattr(activity, name) != value)
     for name in changed:
         setattr(activity, name, facts[name])
-    activity.outcome_kind = outcome_kind(activity.outcome)
     _check(activity)
     if "user_id" in facts:
         _check_person(activity.user_id)
     if "participants" in changed:
         _check_participants(activity.participants, actor)
     return changed
+
+
+def _count_outcome(activity: Activity, changed: Collection[str]) -> None:
+    """Tell what its outcome counts as. Raises InvalidInput where one is stated too early."""
+    if activity.is_completed:
+        activity.outcome_kind = outcome_kind(activity.outcome)
+    elif activity.outcome and "outcome" in changed:
+        raise InvalidInput.field("outcome", "What is still to be done has no outcome yet.")
 
 
 def _check(activity: Activity) -> None:

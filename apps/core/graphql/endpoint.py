@@ -7,6 +7,7 @@ request, and as one more for every thousand of its cost.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,6 +20,7 @@ from django.shortcuts import render
 from drf_spectacular.utils import extend_schema
 from graphql import (
     DocumentNode,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
@@ -43,6 +45,7 @@ from apps.core.graphql.limits import (
     QueryTooCostly,
     cost_of,
 )
+from apps.core.graphql.names import details_in, message_in, names_of
 from apps.core.metrics import errors_answered
 
 MOST_ERRORS = 5
@@ -191,10 +194,15 @@ class GraphQL(Endpoint):
         if cause is None or isinstance(cause, GraphQLError):
             cause = QueryInvalid(failure.message)
         refusal, code = refusal_of(cause)
-        return {
-            **_error(refusal, code, self.request._request.request_id),  # type: ignore[attr-defined]
-            "path": failure.path,
-        }
+        names = self.names_at(failure)
+        request_id = self.request._request.request_id  # type: ignore[attr-defined]
+        return {**_error(refusal, code, request_id, names), "path": failure.path}
+
+    def names_at(self, failure: GraphQLError) -> Mapping[str, str]:
+        """How the schema writes what the field that failed takes."""
+        node = failure.nodes[0] if failure.nodes else None
+        field = node.name.value if isinstance(node, FieldNode) else ""
+        return names_of(self.graphql_schema, field)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
         """A request that was refused as a whole."""
@@ -208,13 +216,16 @@ class GraphQL(Endpoint):
         return response
 
 
-def _error(refusal: Refusal, code: str, request_id: str) -> dict[str, Any]:
+def _error(
+    refusal: Refusal, code: str, request_id: str, names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     errors_answered.labels(code=code).inc()
+    names = names or {}
     return {
-        "message": refusal.message,
+        "message": message_in(names, refusal.message, refusal.details),
         "extensions": {
             "code": code,
-            "details": {"reason": refusal.reason, **refusal.details},
+            "details": {"reason": refusal.reason, **details_in(names, refusal.details)},
             "request_id": request_id,
             "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         },

@@ -9,8 +9,11 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -20,10 +23,12 @@ from apps.core.admin.base import ActorAdmin
 from apps.core.admin.lists import ChoiceOf
 from apps.core.admin.operations import Operation
 from apps.core.admin.service_forms import ServiceForm
+from apps.core.api.imports import table_download
 from apps.forecasts.admin.roll_up import times
 from apps.forecasts.models import FinanceReport
 from apps.forecasts.permissions import ISSUE_REPORT, READ_REPORT
 from apps.forecasts.selectors.finance import (
+    COLUMNS,
     MonthlyFigures,
     PeriodForecast,
     QuarterlyFigures,
@@ -31,10 +36,12 @@ from apps.forecasts.selectors.finance import (
     TerritoryForecast,
     figures_read,
     report_read_by,
+    rows_of,
 )
 from apps.forecasts.services.finance import issue_report
 
 _ONLY_QUARTERLY = ("Pipeline", "Territories")
+_FORMATS = (("csv", "CSV"), ("xlsx", "Excel"))
 
 
 class ReportForm(ServiceForm):
@@ -79,7 +86,17 @@ class FinanceReportAdmin(ActorAdmin):
     sortable_by = ()
     add_fieldsets = ((None, {"fields": ("period",)}),)
     fieldsets = (
-        (None, {"fields": (("what", "numbered"), ("occasion", "issuer"), ("issued", "sold"))}),
+        (
+            None,
+            {
+                "fields": (
+                    ("what", "numbered"),
+                    ("occasion", "issuer"),
+                    ("issued", "sold"),
+                    "download",
+                )
+            },
+        ),
         ("Sold", {"fields": ("by_territory",)}),
         ("Forecast", {"fields": ("forecasts",)}),
         ("Pipeline", {"fields": ("stages",)}),
@@ -92,6 +109,7 @@ class FinanceReportAdmin(ActorAdmin):
         "issuer",
         "issued",
         "sold",
+        "download",
         "by_territory",
         "forecasts",
         "stages",
@@ -109,6 +127,23 @@ class FinanceReportAdmin(ActorAdmin):
             leads_to=lambda report: show.page_of(FinanceReport, report.pk),
         ),
     )
+
+    def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
+        """A report as a file, besides its page."""
+        address = "<uuid:report_id>/export.<file_format:file_format>"
+        return (
+            *super().get_custom_urls(),
+            (address, "forecasts_financereport_export", self.file_view),
+        )
+
+    def file_view(
+        self, request: HttpRequest, report_id: UUID, file_format: str, **_: Any
+    ) -> HttpResponseBase:
+        """A report as a file with a figure a row, in the format that the address asks for."""
+        row = self.get_object(request, str(report_id))
+        if row is None or not self.has_view_permission(request):
+            raise PermissionDenied
+        return table_download(COLUMNS, rows_of(row), name=row.file_name, file_format=file_format)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The groups of figures that a report of its kind has."""
@@ -153,6 +188,16 @@ class FinanceReportAdmin(ActorAdmin):
     def sold(self, row: FinanceReport) -> Any:
         """What the period brought in."""
         return show.money(self._figures(row).revenue.amount, row.currency)
+
+    @display(description="As a file")
+    def download(self, row: FinanceReport) -> Any:
+        """The ways to its figures, one a row."""
+        page = "admin:forecasts_financereport_export"
+        return format_html_join(
+            ", ",
+            '<a class="text-link" href="{}">{}</a>',
+            ((reverse(page, args=[row.pk, one]), name) for one, name in _FORMATS),
+        )
 
     @display(description="By territory")
     def by_territory(self, row: FinanceReport) -> Any:

@@ -130,6 +130,7 @@ class ForecastAdmin(ActorAdmin):
             permission=ADJUST_FORECAST,
             one=adjust_forecast,
             form=AdjustmentForm,
+            offered=lambda forecast: forecast.ends_on >= organisation_today(),
             icon="tune",
             sentence="Stands beside what was computed and submitted, and alters neither.",
         ),

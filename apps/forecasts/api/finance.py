@@ -79,5 +79,6 @@ class ReportFile(Endpoint):
         self, actor: Actor, report_id: UUID, file_format: str
     ) -> StreamingHttpResponse | FileResponse:
         report = report_read_by(actor, report_id)
-        name = f"{report.period}-{report.number}"
-        return table_download(COLUMNS, rows_of(report), name=name, file_format=file_format)
+        return table_download(
+            COLUMNS, rows_of(report), name=report.file_name, file_format=file_format
+        )

@@ -100,7 +100,11 @@ class RollUpAnswer(serializers.Serializer):
     total = FiguresAnswer(many=True)
     outlook = OutlookAnswer(many=True)
     run_rate = RunRateAnswer(many=True, help_text="Without what was not sold in until 60 days ago.")
-    own = FiguresAnswer(many=True)
+    own = FiguresAnswer(
+        many=True,
+        help_text="Its own deals. What was said, and the quota, speak for everybody below: "
+        "they stand here only where there are no branches.",
+    )
     branches = BranchAnswer(many=True)
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 
 from apps.core.actors import Actor
 from apps.core.money import ZERO
-from apps.core.periods import Period, organisation_day, parse_period
+from apps.core.periods import Period, PeriodKind, organisation_day, parse_period
 from apps.core.permissions import ADMIN, SALES_MANAGER, SALES_REP
 from apps.forecasts.models import ForecastSnapshot
 from apps.forecasts.rules import Node, open_periods
@@ -23,9 +23,9 @@ from apps.opportunities.rules import Category
 _WHO_SELLS = (ADMIN, SALES_MANAGER, SALES_REP)
 
 
-def period_named(key: str) -> Period:
+def period_named(key: str, *, kinds: Collection[PeriodKind] = tuple(PeriodKind)) -> Period:
     """The period a key names in the organisation's fiscal year. Raises InvalidInput."""
-    return parse_period(key, start_month=settings.FISCAL_YEAR_START_MONTH)
+    return parse_period(key, start_month=settings.FISCAL_YEAR_START_MONTH, kinds=kinds)
 
 
 def periods_open_at(now: datetime) -> tuple[Period, ...]:

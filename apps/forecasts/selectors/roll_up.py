@@ -166,7 +166,9 @@ class RollUp:
     """What a node comes to with everybody below it: its own and its branches make the total, of
     which `outlooks` tell by currency what it may come to, and `run_rates` at the speed so far.
 
-    Without a node the branches are those at the top of what the actor reaches.
+    What is said of a node, and its quota, speak for everybody below: they stand in the total, and
+    in its own where there are no branches. Without a node the branches are those at the top of what
+    the actor reaches.
     """
 
     period: Period
@@ -345,7 +347,10 @@ def _rolled_up(tree: _Tree, period: Period, *, sees_quotas: bool) -> RollUp:
         said = [Said(*row) for row in cursor.fetchall()]
         cursor.execute(_FORECAST, parameters)
         told = {row[0] for row in cursor.fetchall()} | {heads[one.node_id] for one in said}
-    for one in in_effect((one for one in said if one.node_id != tree.node_id), tree.above):
+    # Whoever has others below speaks for them too, and not for what is their own.
+    is_alone = told <= {tree.node_id}
+    apart = (one for one in said if is_alone or one.node_id != tree.node_id)
+    for one in in_effect(apart, tree.all_above):
         sheets[heads[one.node_id]][one.currency].add_said(one)
     for one in in_effect(said, tree.all_above):
         total[one.currency].add_said(one)

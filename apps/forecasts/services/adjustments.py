@@ -13,7 +13,7 @@ from apps.core.journal import publish
 from apps.core.loading import insert_rows
 from apps.core.periods import organisation_today
 from apps.core.permissions import require
-from apps.forecasts.errors import NotAbove
+from apps.forecasts.errors import NotAbove, PeriodEnded
 from apps.forecasts.events import ForecastAdjusted
 from apps.forecasts.models import ForecastAdjustment, ForecastSnapshot, ForecastSubmission
 from apps.forecasts.permissions import ADJUST_FORECAST, READ_FORECAST
@@ -36,7 +36,8 @@ def adjust_forecast(
 
     Args:
         forecast_id: of a forecast that was computed or submitted, within reach. It is about the
-            same person or territory and the same period, whatever is computed next.
+            same person or territory and the same period, whatever is computed next; the period has
+            not ended.
         amount: what is to be expected instead, in all.
         reason: why.
         actor: needs `forecast:adjust`, and leads the person or manages the territory.
@@ -44,18 +45,21 @@ def adjust_forecast(
         currency: without it the forecast's; one that has a rate.
 
     Raises:
-        NotFound, NotAllowed, NotAbove, InvalidInput, ExchangeRateMissing.
+        NotFound, NotAllowed, NotAbove, PeriodEnded, InvalidInput, ExchangeRateMissing.
     """
     require(actor, READ_FORECAST)
     forecast = _within_reach(forecast_id, actor)
     require(actor, ADJUST_FORECAST)
     node = Node(forecast.user_id, forecast.territory_id)
-    if not is_above(actor, node, today=organisation_today()):
+    today = organisation_today()
+    if not is_above(actor, node, today=today):
         raise NotAbove
+    if forecast.ends_on < today:
+        raise PeriodEnded
     if not reason.strip():
         raise InvalidInput.field("reason", "Say why.")
     if currency is not None:
-        rate_on(currency, organisation_today())
+        rate_on(currency, today)
     submitted = forecast.forecast_type if isinstance(forecast, ForecastSubmission) else None
     wanted = forecast_type or submitted or ForecastType.COMMIT.value
     adjustment = ForecastAdjustment(

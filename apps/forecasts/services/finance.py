@@ -30,9 +30,7 @@ def issue_report(*, period: str, actor: Actor) -> FinanceReport:
     Raises NotAllowed, InvalidInput.
     """
     require(actor, ISSUE_REPORT)
-    now, meant = timezone.now(), period_named(period)
-    if meant.kind not in KINDS:
-        raise InvalidInput.field("period", "Reports are about a month or a quarter.")
+    now, meant = timezone.now(), period_named(period, kinds=KINDS)
     if meant.starts_on > organisation_day(now):
         raise InvalidInput.field("period", f"{meant} has not begun.")
     return _issue(meant, now=now, is_scheduled=False, actor=actor)

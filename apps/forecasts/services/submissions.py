@@ -18,6 +18,7 @@ from apps.core.journal import publish
 from apps.core.loading import insert_rows
 from apps.core.periods import organisation_today
 from apps.core.permissions import require
+from apps.forecasts.errors import PeriodEnded
 from apps.forecasts.events import ForecastSubmitted
 from apps.forecasts.models import ForecastSubmission, Judgement
 from apps.forecasts.permissions import SUBMIT_FORECAST
@@ -55,7 +56,7 @@ def submit_forecast(
     """Say what a territory or a person will bring in; supersedes what was said before.
 
     Args:
-        period: `Q1_2026`, `M03_2026` or `FY_2026`.
+        period: `Q1_2026`, `M03_2026` or `FY_2026`; one that has not ended.
         forecast_type: one of `ForecastType`.
         amount: what is expected, in all.
         actor: needs `forecast:submit`.
@@ -65,12 +66,14 @@ def submit_forecast(
         notes: why.
 
     Raises:
-        NotAllowed, InvalidInput, TerritoryInactive, ExchangeRateMissing
+        NotAllowed, InvalidInput, TerritoryInactive, PeriodEnded, ExchangeRateMissing
         (sales-system-integrations, Create Forecast).
     """
     require(actor, SUBMIT_FORECAST)
     node = _node_within_reach(territory_id, user_id, actor)
     wanted = period_named(period)
+    if wanted.ends_on < organisation_today():
+        raise PeriodEnded(fields={"period": [f"{wanted} has ended."]})
     currency = currency or settings.DEFAULT_CURRENCY
     rate_on(currency, organisation_today())
     previous = latest_of(ForecastSubmission, node, wanted.key, forecast_type)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from apps.core.actors import Actor
-from apps.core.errors import InvalidInput, NotFound
+from apps.core.errors import NotFound
 from apps.core.money import ZERO
 from apps.core.periods import Period, PeriodKind, parse_period, parts_of
 from apps.core.permissions import require
@@ -89,9 +89,9 @@ def quota_plan(
     """
     require(actor, READ_QUOTA)
     start_month = settings.FISCAL_YEAR_START_MONTH
-    year = parse_period(fiscal_year, start_month=start_month)
-    if year.kind is not PeriodKind.YEAR:
-        raise InvalidInput.field("fiscal_year", "Write a fiscal year as FY_2026.")
+    year = parse_period(
+        fiscal_year, start_month=start_month, kinds=[PeriodKind.YEAR], name="fiscal_year"
+    )
     if lead_id is not None and not actor.reach.includes(owner_id=lead_id, territory_id=None):
         raise NotFound
     parts = parts_of(year, PeriodKind(by), start_month=start_month)
