@@ -53,5 +53,6 @@ urlpatterns = [
 ]
 
 handler400 = "apps.core.api.envelope.bad_request"
-handler404 = "apps.core.api.envelope.unknown_route"
-handler500 = "apps.core.api.envelope.server_error"
+handler403 = "salesplatform.back_office.refusals.not_allowed"
+handler404 = "salesplatform.back_office.refusals.not_found"
+handler500 = "salesplatform.back_office.refusals.broken"

@@ -84,7 +84,7 @@ def _refused(request: HttpRequest, refusal: OAuthRefusal, *, state: str) -> Http
         "title": "This can't be asked",
         "sentence": refusal.message,
     }
-    return TemplateResponse(request, "users/refused.html", context, status=400)
+    return TemplateResponse(request, "refused.html", context, status=400)
 
 
 def _back(redirect_uri: str, state: str, **answer: str) -> HttpResponse:
