@@ -43,6 +43,14 @@ def text_fact(value: Any, *, longest: int) -> str:
     return text
 
 
+def entries_fact(value: Any) -> dict[str, Any]:
+    """Entries by name, as texts or whatever JSON holds."""
+    entries = dict(value or {})
+    if any("\x00" in text for pair in entries.items() for text in map(str, pair)):
+        raise ValueError("NUL is not allowed.")
+    return entries
+
+
 def currency_fact(value: Any) -> str:
     """An ISO 4217 code, or nothing."""
     text = text_fact(value, longest=3)
@@ -70,6 +78,8 @@ def amount_fact(value: Any) -> Decimal | None:
     """An amount of money that is not negative, to the cent."""
     if value is None or value == "":
         return None
+    if not isinstance(value, str | int | float | Decimal):
+        raise ValueError("Give a number.")
     amount = _number(value) if isinstance(value, str) else Decimal(value)
     if not 0 <= amount <= LARGEST:
         raise ValueError(f"Give an amount from 0 to {LARGEST}.")

@@ -103,3 +103,10 @@ class StageNotImported(RuleBroken):
             current_stage=current,
             requested_stage=stated,
         )
+
+
+class OpportunityInUse(Conflict):
+    """What goes by a deal, such as a contract, would be left without it."""
+
+    reason = "opportunity_in_use"
+    message = "Something goes by the opportunity by now, such as a contract."

@@ -16,7 +16,10 @@ TOPIC = "sales.opportunities"
 @event("opportunity.created", topic=TOPIC, about="opportunity_id")
 @dataclass(frozen=True, kw_only=True)
 class OpportunityCreated:
-    """A deal was opened."""
+    """A deal was opened, or brought over from another system: won or lost there if `kind` says so.
+
+    What was won counts, though no `opportunity.won` is told of it.
+    """
 
     opportunity_id: UUID
     account_id: UUID
@@ -30,6 +33,8 @@ class OpportunityCreated:
     forecast_category: str
     owner_id: UUID
     territory_id: UUID | None
+    kind: str = "open"
+    closed_on: date | None = None
 
 
 @event("opportunity.stage_changed", topic=TOPIC, about="opportunity_id")

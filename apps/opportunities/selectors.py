@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -303,3 +303,19 @@ def _leading_currency(rows: Sequence[_SummaryRow]) -> str:
     if not counts or settings.DEFAULT_CURRENCY in counts:
         return str(settings.DEFAULT_CURRENCY)
     return max(sorted(counts), key=lambda one: counts[one])
+
+
+Users = Callable[[Collection[UUID]], Collection[UUID]]
+
+_users: list[Users] = []
+
+
+def uses_deals(find: Users) -> Users:
+    """Let an app from further up say which of some deals something of its own goes by."""
+    _users.append(find)
+    return find
+
+
+def deals_in_use(opportunity_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the deals that something of another app goes by."""
+    return {one for find in _users for one in find(opportunity_ids)} if opportunity_ids else set()

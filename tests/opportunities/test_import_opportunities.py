@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from io import StringIO
@@ -12,6 +13,9 @@ import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 
+from apps.contracts.services.contracts import create_contract
+from apps.core.commands import acting as command_acting
+from apps.core.errors import NotAllowed
 from apps.core.jobs import run_job
 from apps.core.models import BusinessEvent
 from apps.core.periods import organisation_day
@@ -22,11 +26,13 @@ from apps.opportunities.models import (
     OpportunityImport,
     Stage,
 )
+from apps.opportunities.selectors import forget_pipelines
 from apps.opportunities.services.deals import (
     change_opportunity,
     delete_opportunity,
     restore_opportunity,
 )
+from apps.opportunities.services.imports import OPPORTUNITY_IMPORTS
 from apps.opportunities.services.stages import move_opportunity, reopen_opportunity
 from apps.quotas.models import QuotaCredit
 from apps.users.models import Role
@@ -181,8 +187,14 @@ def test_their_history_begins_when_they_did(upload, rex):
 def test_what_was_won_counts_and_is_no_news_to_billing(upload, rex, deliver_events):
     upload()
     deliver_events()
-    assert told("opportunity.created") == ["opportunity.created"] * 4
-    assert told("opportunity.closed_won", "opportunity.stage_changed") == []
+    created = BusinessEvent.objects.filter(name="opportunity.created").order_by("sequence")
+    assert [(one.payload["kind"], one.payload["closed_on"]) for one in created] == [
+        ("won", "2025-11-14"),
+        ("lost", "2025-10-01"),
+        ("open", None),
+        ("won", "2025-12-24"),
+    ]
+    assert told("opportunity.won", "opportunity.lost", "opportunity.stage_changed") == []
     credits = QuotaCredit.objects.filter(user=rex).order_by("closed_on")
     assert [(one.closed_on, one.amount) for one in credits] == [
         (date(2025, 11, 14), Decimal("12000.50")),
@@ -248,6 +260,11 @@ def test_a_deal_that_is_there_is_moved_and_not_imported_into_another_stage(uploa
         ({"account": "Hidden"}, "account"),
         ({"pipeline": "unheard of"}, "pipeline"),
         ({"name": ""}, "name"),
+        ({"external_id": ""}, "external_id"),
+        ({"priority": "高"}, "priority"),
+        ({"stage": "受注"}, "stage"),
+        ({"stage": "!"}, "stage"),
+        ({"opened_on": "9999-12-31T23:59:59-10:00"}, "opened_on"),
     ],
 )
 def test_a_row_that_makes_no_sense_fails_alone_and_says_why(upload, rex, cells, field):
@@ -275,6 +292,57 @@ def test_days_with_slashes_are_read_as_the_file_says(upload, order, day):
     assert counts(upload(text, mapping=mapping)) == (1, 1, 0, 0, 0)
     deal = deal_named("A")
     assert (organisation_day(deal.created_at), deal.expected_close_date) == (day, date(2026, 5, 31))
+
+
+def test_moments_are_the_day_that_it_is_where_the_organisation_is(upload, settings):
+    settings.ORGANISATION_TIME_ZONE = "Asia/Tokyo"
+    stamp = "2025-12-31T23:30:00.000Z"
+    text = one_row(name="A", account="Acme", stage="won", opened_on=stamp, closed_on=stamp)
+    assert counts(upload(text, mapping=by_their_names(text))) == (1, 1, 0, 0, 0)
+    deal = deal_named("A")
+    assert (deal.actual_close_date, organisation_day(deal.created_at)) == (
+        date(2026, 1, 1),
+        date(2026, 1, 1),
+    )
+
+
+def test_stages_are_found_by_their_names_in_any_script(upload, pipeline):
+    Stage.objects.filter(pipeline=pipeline, key="closed_won").update(name="受注")
+    Stage.objects.filter(pipeline=pipeline, key="proposal").update(name="提案 A")
+    forget_pipelines()
+    text = "external_id;name;account;stage;closed_on\n1;A;Acme;受注;2026-01-31\n2;B;Acme;提案-a;\n"
+    assert counts(upload(text, mapping=by_their_names(text))) == (2, 2, 0, 0, 0)
+    assert [deal_named(name).stage_key for name in "AB"] == ["closed_won", "proposal"]
+
+
+def test_what_was_expected_is_not_known_from_how_it_ended(upload):
+    text = "external_id;name;account;stage;opened_on;expected_close_date;closed_on\n"
+    text += "1;A;Acme;won;2025-10-01;2025-12-01;\n2;B;Acme;won;2025-10-01;2025-11-15;2025-12-01\n"
+    assert counts(upload(text, mapping=by_their_names(text))) == (2, 2, 0, 0, 0)
+    changes = {name: deal_named(name).changes.order_by("seq") for name in "AB"}
+    assert [one.close_to for one in changes["A"]] == [None, date(2025, 12, 1)]
+    assert [one.close_to for one in changes["B"]] == [date(2025, 11, 15)] * 2
+    assert deal_named("B").actual_close_date == date(2025, 12, 1)
+
+
+def test_naming_another_owner_takes_the_right_to_assign(acme, manager, acting):
+    other = UserFactory(name="Olga Other", manager=manager)
+    actor = replace(acting(manager), permissions=frozenset({"opportunity:import"}))
+    rows = [
+        {"name": name, "account": "Acme", "external_id": name, "owner": owner}
+        for name, owner in (("A", other.email), ("B", acme.owner.email), ("C", manager.email))
+    ]
+    with command_acting(actor):
+        written = OPPORTUNITY_IMPORTS.write_new(rows, actor=actor)
+    assert isinstance(written[0], NotAllowed)
+    assert list(Opportunity.objects.values_list("name", flat=True).order_by("name")) == ["B", "C"]
+
+
+def test_refuses_what_no_row_could_hold(upload):
+    mapping = {**MAPPING, "constants": {"metadata.note": "a\x00b"}}
+    answer = upload(mapping=mapping)
+    assert answer.status_code == 400, answer.content
+    assert not OpportunityImport.objects.exists()
 
 
 def test_whoever_left_still_owns_what_was_closed(upload, manager):
@@ -329,6 +397,52 @@ def test_undo_gives_back_what_people_had_stated(upload, undo):
     changed.refresh_from_db()
     assert (changed.amount, changed.next_step, changed.version) == (Decimal("4000.00"), "", 3)
     assert (changed.probability, changed.probability_source) == (50, "stage")
+
+
+@pytest.mark.parametrize("day", ["2026-04-30", "2026-06-30"])
+def test_undo_postpones_nothing_and_takes_back_what_was_postponed(upload, undo, day):
+    upload()
+    text = one_row(external_id="o-3", expected_close_date=day)
+    mapping = {**by_their_names(text), "constants": {"external_source": "old crm"}}
+    before = deal_named("Hoses")
+    undo(upload(text, mapping=mapping))
+    after = deal_named("Hoses")
+    assert (after.expected_close_date, after.push_count) == (before.expected_close_date, 0)
+    assert after.deal_score == before.deal_score
+
+
+def test_undo_goes_back_step_by_step_where_a_file_has_rows_of_one_deal(upload, undo):
+    upload()
+    text = "external_id;amount\no-3;5000\no-3;4000\nnew;1\n"
+    mapping = {**by_their_names(text), "constants": {"external_source": "old crm"}}
+    body = upload(text, mapping=mapping)
+    assert counts(body) == (3, 0, 2, 0, 1)
+    assert undo(body)["not_undone"] == []
+    deal = deal_named("Hoses")
+    assert (deal.amount, deal.version) == (Decimal("4000.00"), 5)
+    assert [one.amount_to for one in deal.changes.order_by("seq")] == [4000, 5000, 4000, 5000, 4000]
+
+
+def test_undo_leaves_deals_with_a_contract(upload, undo, acting, manager):
+    text = one_row(
+        name="Pumps",
+        account="Acme",
+        stage="won",
+        closed_on="2026-01-31",
+        amount="1200",
+        contract_term="12",
+        start_date="2026-02-01",
+        payment_terms="net_30",
+        billing_frequency="Monthly",
+    )
+    body = upload(text, mapping=by_their_names(text))
+    contract = create_contract(opportunity_id=deal_named("Pumps").pk, actor=acting(manager))
+    shown = undo(body)
+    assert [(one["line"], one["reason"]) for one in shown["not_undone"]] == [
+        (2, "opportunity_in_use")
+    ]
+    contract.refresh_from_db()
+    assert (deal_named("Pumps").kind, contract.voided_at) == ("won", None)
 
 
 def test_undo_leaves_deals_that_somebody_worked_since(upload, undo, acting, rex):

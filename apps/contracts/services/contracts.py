@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -41,6 +41,7 @@ from apps.core.permissions import require
 from apps.opportunities.events import OpportunityCreditChanged
 from apps.opportunities.models import Opportunity
 from apps.opportunities.rules import Kind
+from apps.opportunities.selectors import uses_deals
 
 TERMS = (
     "contract_term",
@@ -148,6 +149,13 @@ def acknowledge_sale(
     standing = Contract.objects.standing().of_deals([deal.pk]).select_for_update().first()
     contract = standing or _draw_up(deal, terms, actor)
     return _acknowledge(contract, external_system, external_id, actor)
+
+
+@uses_deals
+def deals_with_contract(opportunity_ids: Collection[UUID]) -> set[UUID]:
+    """Those of some deals that have a contract which stands."""
+    contracts = Contract.objects.standing().of_deals(list(opportunity_ids))
+    return set(contracts.values_list("opportunity_id", flat=True))
 
 
 @command

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
+# One that was broken off would be there and hold for nothing.
+_DROP = "DROP INDEX CONCURRENTLY IF EXISTS deal_external_id_once"
 _ONCE = """
-CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS deal_external_id_once
+CREATE UNIQUE INDEX CONCURRENTLY deal_external_id_once
 ON opportunities_opportunity (external_id, external_source)
 WHERE deleted_at IS NULL AND NOT (external_id = '')
 """
@@ -19,7 +21,8 @@ class Migration(migrations.Migration):
     operations = [
         migrations.SeparateDatabaseAndState(
             database_operations=[
-                migrations.RunSQL(_ONCE, "DROP INDEX CONCURRENTLY deal_external_id_once")
+                migrations.RunSQL(_DROP, migrations.RunSQL.noop),
+                migrations.RunSQL(_ONCE, _DROP),
             ],
             state_operations=[
                 migrations.AddConstraint(

@@ -155,6 +155,8 @@ def _created(edit: Edit) -> OpportunityCreated:
         lead_id=deal.lead_id,
         pipeline=edit.process.key,
         stage=deal.stage_key,
+        kind=deal.kind,
+        closed_on=deal.actual_close_date,
     )
 
 

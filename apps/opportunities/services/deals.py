@@ -11,6 +11,7 @@ from apps.accounts.errors import TooLateToRestore
 from apps.accounts.rules import can_be_restored
 from apps.core.actors import Actor
 from apps.core.commands import command
+from apps.core.database import take_turn
 from apps.core.permissions import require
 from apps.opportunities.errors import OpportunityKnown, WonOpportunityKept
 from apps.opportunities.metrics import counting_failures, opportunities_refused
@@ -31,6 +32,7 @@ from apps.opportunities.services.edits import (
 from apps.opportunities.services.facts import account_within_reach, apply_facts, hand_over
 from apps.opportunities.services.history import keep
 from apps.opportunities.services.openings import open_deal, owner_of_new
+from apps.opportunities.services.past import TURN
 from apps.opportunities.services.stages import settle
 
 
@@ -174,6 +176,7 @@ def _refuse_double(deal: Opportunity, actor: Actor) -> None:
     """One deal has an id of another system at a time. Raises OpportunityKnown."""
     if not deal.external_id:
         return
+    take_turn(TURN)
     origin = (deal.external_source, deal.external_id)
     if other := Opportunity.objects.from_origins([origin]).first():
         is_visible = actor.reach.includes(owner_id=other.owner_id, territory_id=other.territory_id)

@@ -41,6 +41,7 @@ class Edit:
         cause: of a new assignment.
         reason: of a new assignment.
         also_changed: what is told as changed besides the columns.
+        is_taking_back: whether it puts back what was, which postpones nothing.
     """
 
     deal: Opportunity
@@ -51,6 +52,7 @@ class Edit:
     cause: str = Cause.MANUAL
     reason: str = ""
     also_changed: list[str] = field(default_factory=list)
+    is_taking_back: bool = False
 
     @classmethod
     def of(cls, deal: Opportunity, process: Process) -> Edit:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from apps.core.errors import InvalidInput
-from apps.core.facts import amount_fact, check_each, currency_fact, text_fact, whole_number_fact
+from apps.core.facts import (
+    amount_fact,
+    check_each,
+    currency_fact,
+    entries_fact,
+    text_fact,
+    whole_number_fact,
+)
 from apps.core.imports.mapping import Targets
-from apps.core.periods import check_day
+from apps.core.periods import check_day, organisation_day
 from apps.opportunities.models import Opportunity
 from apps.opportunities.rules import Category
 
@@ -93,8 +100,8 @@ _SLASHED = {
 def check_file_facts(given: Mapping[str, Any]) -> dict[str, Any]:
     """What a file says of a deal. What it leaves empty it does not say.
 
-    Days are read as 2026-01-31 and 31.01.2026; as 1/31/2026 or 31/1/2026 only where `day_order`
-    says which comes first.
+    Days are read as 2026-01-31 and 31.01.2026, and moments as the day that it is where the
+    organisation is; as 1/31/2026 or 31/1/2026 only where `day_order` says which comes first.
 
     Raises InvalidInput naming every wrong fact.
     """
@@ -114,7 +121,7 @@ def check_file_facts(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def named_alike(text: str) -> str:
     """A name of a stage as it is compared: `Closed Won` and `closed_won` are the same."""
-    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
+    return re.sub(r"[\W_]+", "_", text.casefold()).strip("_")
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -128,14 +135,15 @@ def _checked(name: str, value: Any) -> Any:
         case "currency":
             return currency_fact(value)
         case "metadata":
-            return dict(value or {})
+            return entries_fact(value)
     return text_fact(value, longest=LONGEST[name])
 
 
 def _choice(name: str, value: Any) -> str:
-    text = named_alike(str(value or ""))
+    stated = str(value or "").strip()
+    text = named_alike(stated)
     allowed = _CHOICES[name]
-    if text and text not in allowed:
+    if stated and text not in allowed:
         raise ValueError(f"Choose one of {', '.join(allowed)}.")
     return text
 
@@ -154,6 +162,8 @@ def _day(value: Any, order: str) -> date | None:
     text = str(value or "").strip()
     if not text:
         return None
+    if moment := _moment(text):
+        return _of_the_calendar(moment)
     for form in filter(None, (_ISO, _DOTTED, _SLASHED.get(order))):
         if found := form.fullmatch(text):
             parts = (int(found[part]) for part in ("year", "month", "day"))
@@ -163,6 +173,15 @@ def _day(value: Any, order: str) -> date | None:
     raise ValueError("Give a day such as 2026-01-31.")
 
 
+def _moment(text: str) -> datetime | None:
+    """The moment that a text is; None for a day, and where nobody says in which time zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
 def _within_the_calendar(year: int, month: int, day: int) -> date:
     try:
         found = date(year, month, day)
@@ -170,3 +189,11 @@ def _within_the_calendar(year: int, month: int, day: int) -> date:
     except (ValueError, InvalidInput):
         raise ValueError("There is no such day.") from None
     return found
+
+
+def _of_the_calendar(moment: datetime) -> date:
+    try:
+        day = organisation_day(moment)
+    except OverflowError:
+        raise ValueError("There is no such day.") from None
+    return _within_the_calendar(day.year, day.month, day.day)

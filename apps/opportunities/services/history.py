@@ -64,8 +64,10 @@ def _finish(edit: Edit, now: datetime) -> None:
         deal.created_at = now
     else:
         deal.version += 1
-        if deal.is_open and is_postponed(
-            edit.before["expected_close_date"], deal.expected_close_date
+        if (
+            deal.is_open
+            and not edit.is_taking_back
+            and is_postponed(edit.before["expected_close_date"], deal.expected_close_date)
         ):
             deal.push_count += 1
 

@@ -20,20 +20,23 @@ from apps.core.errors import InvalidInput, Refusal
 from apps.core.identifiers import identifier_in
 from apps.core.imports.engine import register_imports
 from apps.core.imports.kind import Facts, ImportKind, Key
+from apps.core.permissions import require
 from apps.opportunities.errors import (
+    OpportunityInUse,
     OpportunityKnown,
     OpportunityOutOfReach,
     StageNotImported,
 )
 from apps.opportunities.models import Opportunity, OpportunityImport, OpportunityImportRow
-from apps.opportunities.permissions import IMPORT_OPPORTUNITY
+from apps.opportunities.permissions import ASSIGN_OPPORTUNITY, IMPORT_OPPORTUNITY
 from apps.opportunities.rules import Kind
-from apps.opportunities.selectors import processes
+from apps.opportunities.selectors import deals_in_use, processes
 from apps.opportunities.services.edits import Change, Edit, moment_after
 from apps.opportunities.services.facts import PLAIN, apply_facts
 from apps.opportunities.services.files import TARGETS, check_file_facts
 from apps.opportunities.services.history import keep
 from apps.opportunities.services.past import (
+    TURN,
     Past,
     bring_over,
     past_of,
@@ -89,7 +92,7 @@ class OpportunityImports(ImportKind):
     files = OpportunityImport
     rows = OpportunityImportRow
     targets = TARGETS
-    needed = ("name", "account")
+    needed = ("name", "account", "external_id")
 
     def check(self, given: Mapping[str, Any]) -> Facts:
         """Facts in one form."""
@@ -103,7 +106,7 @@ class OpportunityImports(ImportKind):
 
     def existing(self, keys: Collection[Key]) -> Mapping[Key, Sequence[DealRecord]]:
         """The deals with these ids: one import looks at a time."""
-        take_turn("opportunity import")
+        take_turn(TURN)
         origins: list[Any] = [value for _, value in keys]
         if not origins:
             return {}
@@ -162,11 +165,13 @@ class OpportunityImports(ImportKind):
         self, changed: Sequence[tuple[DealRecord, Sequence[str]]], *, actor: Actor
     ) -> None:
         """Keep deals with their history, and tell what changed of each."""
-        _keep([record for record, _ in changed], actor)
+        edits = [record.edit for record, _ in changed]
+        keep(edits, now=moment_after(edits), actor=actor)
 
     def values_of(self, record: DealRecord) -> dict[str, Any]:
-        """What people state of a deal."""
-        facts = {name: getattr(record.edit.deal, name) for name in (*sorted(PLAIN), *_GRADED)}
+        """What people state of a deal, and how often it was postponed."""
+        names = (*sorted(PLAIN), *_GRADED, "push_count")
+        facts = {name: getattr(record.edit.deal, name) for name in names}
         values: dict[str, Any] = orjson.loads(orjson.dumps(facts, default=str))
         return values
 
@@ -174,9 +179,15 @@ class OpportunityImports(ImportKind):
         """Those that are not in the bin."""
         return _in_hand(Opportunity.objects.with_ids(ids).order_by("pk").lock())
 
+    def not_undoable(
+        self, records: Sequence[DealRecord], created: Collection[UUID]
+    ) -> Mapping[UUID, Refusal]:
+        """A deal that something else goes by now stays."""
+        return {one: OpportunityInUse() for one in deals_in_use(created)}
+
     def put_in_bin(self, record: DealRecord, *, actor: Actor) -> None:
         """Put a deal into the bin; what it counted for as a won one is taken back."""
-        edit = record.edit
+        edit = _taking_back(record)
         now = moment_after([edit])
         if edit.deal.kind == Kind.WON:
             last = next(
@@ -191,13 +202,15 @@ class OpportunityImports(ImportKind):
 
     def put_back(self, record: DealRecord, values: Mapping[str, Any], *, actor: Actor) -> None:
         """Restore what people stated of a deal."""
+        edit = _taking_back(record)
         fields: dict[str, Any] = {name: Opportunity._meta.get_field(name) for name in values}
         facts = {name: fields[name].to_python(value) for name, value in values.items()}
-        apply_facts(record.edit, facts)
-        if record.edit.stage.is_open:
+        apply_facts(edit, facts)
+        edit.deal.push_count = facts["push_count"]
+        if edit.stage.is_open:
             graded = {name: facts[name] for name in _GRADED}
-            settle(record.edit, None, graded, timezone.now())
-        _keep([record], actor)
+            settle(edit, None, graded, timezone.now())
+        keep([edit], now=moment_after([edit]), actor=actor)
 
 
 def _in_hand(deals: Any) -> list[DealRecord]:
@@ -206,9 +219,11 @@ def _in_hand(deals: Any) -> list[DealRecord]:
     return [DealRecord(Edit.of(one, compiled[one.pipeline_id])) for one in found]
 
 
-def _keep(records: Sequence[DealRecord], actor: Actor) -> None:
-    edits = [one.edit for one in records]
-    keep(edits, now=moment_after(edits), actor=actor)
+def _taking_back(record: DealRecord) -> Edit:
+    """A deal in hand as it is now: taking back another row may have changed it before."""
+    edit = Edit.of(record.edit.deal, record.edit.process)
+    edit.is_taking_back = True
+    return edit
 
 
 def _accounts_meant(named: Collection[str], actor: Actor) -> dict[str, list[Account]]:
@@ -259,11 +274,13 @@ def _owner_of(
 ) -> User:
     """Whose a deal is: as stated, else whose the account is.
 
-    Raises InvalidInput, OpportunityOutOfReach.
+    Raises InvalidInput, NotAllowed, OpportunityOutOfReach.
     """
     if "owner" not in facts:
         return account.owner
     owner: User = _only_one(people[facts["owner"]], "owner")
+    if owner.pk not in (account.owner_id, actor.id):
+        require(actor, ASSIGN_OPPORTUNITY)
     if not actor.reach.includes(owner_id=owner.pk, territory_id=account.territory_id):
         raise OpportunityOutOfReach
     return owner

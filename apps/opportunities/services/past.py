@@ -40,6 +40,8 @@ from apps.opportunities.services.stages import stand_in
 from apps.territories.services.history import Move, note_assignments
 
 REASON_NOT_KNOWN = "Not known"
+# Of whoever looks whether a deal is there already.
+TURN = "opportunity import"
 # A day is all that is known: long enough after it began for what began on the same day.
 NOON = timedelta(hours=12)
 
@@ -61,7 +63,7 @@ def stage_called(process: Process, name: str) -> StageRule:
     """
     wanted = named_alike(name)
     for stage in process.stages:
-        if wanted in (named_alike(stage.key), named_alike(stage.name)):
+        if wanted and wanted in (named_alike(stage.key), named_alike(stage.name)):
             return stage
     of_kind = [one for one in process.stages if one.kind == wanted != Kind.OPEN]
     return of_kind[0] if len(of_kind) == 1 else process.stage(name)
@@ -98,17 +100,18 @@ def past_of(
     )
     begun = Edit(deal, process, kind=Change.CREATED)
     apply_facts(begun, plain_facts(facts, stage))
-    if not stage.is_open and deal.expected_close_date is None:
-        deal.expected_close_date = organisation_day(closed_at)
     if stage.is_open:
         stand_in(begun, stage, facts, opened_at)
         return Past(deal, process, [_noted(begun, opened_at, actor)], [_span(deal, opened_at)])
     loss_reason, deal.loss_reason = deal.loss_reason, ""
+    expected = deal.expected_close_date if "closed_on" in facts else None
+    deal.expected_close_date = expected
     stand_in(begun, process.opening(None), {}, opened_at)
     changes, spans = [_noted(begun, opened_at, actor)], [_span(deal, opened_at, closed_at)]
     closed = Edit.of(deal, process)
     closed.kind = Change.WON if stage.kind == Kind.WON else Change.LOST
     deal.loss_reason = loss_reason
+    deal.expected_close_date = expected or organisation_day(closed_at)
     deal.version += 1
     stand_in(closed, stage, {}, closed_at)
     return Past(
