@@ -139,7 +139,7 @@ def test_a_file_of_accounts_takes_the_same_way(
         "mode": "apply",
     }
     client.post(add, {**answers, "file": uploaded(file)})
-    assert b"Imports of accounts in progress" in client.get(reverse("admin:index")).content
+    assert b"Imports in progress" in client.get(reverse("admin:index")).content
     deliver_events()
     imported = AccountImport.objects.get()
     assert (imported.created, imported.failed) == (1, 1)

@@ -104,6 +104,8 @@ def test_writes_its_first_history_and_tells(api, rep, body):
         "forecast_category": "pipeline",
         "owner_id": str(rep.pk),
         "territory_id": None,
+        "kind": "open",
+        "closed_on": None,
     }
 
 

@@ -114,6 +114,10 @@ def _operations_on(kind: ImportKind) -> tuple[Operation, ...]:
     )
 
 
+# By the kind of their jobs.
+_followed: dict[str, ImportKind] = {}
+
+
 class ImportAdmin(ActorAdmin):
     """Imported files: one's own, or everybody's for those who may see the system.
 
@@ -141,7 +145,7 @@ class ImportAdmin(ActorAdmin):
         super().__init_subclass__(**kwargs)
         cls.read = cls.write = cls.kind.permission
         cls.operations = _operations_on(cls.kind)
-        panel(order=50, needs=cls.kind.permission)(partial(imports_in_progress, cls.kind))
+        _followed[f"{cls.kind.name}.import"] = cls.kind
 
     def rows(self, actor: Actor, *, with_bin: bool = False) -> Any:
         """One's own, or all."""
@@ -364,21 +368,28 @@ def _imports_of(kind: ImportKind, actor: Actor) -> Any:
     return imports if actor.may(VIEW_SYSTEM) else imports.filter(job__actor_id=actor.id)
 
 
-def imports_in_progress(kind: ImportKind, actor: Actor) -> Panel | None:
-    """The imports that are being worked off right now."""
-    open_jobs = (Job.Status.PENDING, Job.Status.RUNNING)
-    running = _imports_of(kind, actor).filter(job__status__in=open_jobs)
-    imports = [
-        (show.page_of(kind.files, one.pk), one.filename, one.job.progress)
-        for one in running.order_by("-created_at")[:5]
-    ]
-    if not imports:
+@panel(order=50)
+def imports_in_progress(actor: Actor) -> Panel | None:
+    """The imports that are being worked off right now: one's own, or all."""
+    jobs = Job.objects.filter(
+        kind__in=_followed, status__in=(Job.Status.PENDING, Job.Status.RUNNING)
+    )
+    own = jobs if actor.may(VIEW_SYSTEM) else jobs.filter(actor_id=actor.id)
+    running = list(own.order_by("-created_at")[:5])
+    if not running:
         return None
     return Panel(
-        title=f"Imports of {kind.name} in progress",
+        title="Imports in progress",
         template="admin/core/imports/in_progress.html",
-        context={"imports": imports},
+        context={"imports": [_in_progress(one) for one in running]},
     )
+
+
+def _in_progress(job: Job) -> tuple[str, str, int]:
+    """Where the import that a job works off is shown, its file and how far it has come, in %."""
+    files = _followed[job.kind].files
+    imported = files._default_manager.get(job=job)
+    return show.page_of(files, imported.pk), imported.filename, job.progress
 
 
 def _uploaded(request: HttpRequest) -> Any:

@@ -168,8 +168,11 @@ _panels: list[_Contributed] = []
 _subjects: list[_Subject] = []
 
 
-def panel(*, order: int, needs: str) -> Callable[[Contribution], Contribution]:
-    """Contribute a panel, shown to actors with a permission, in the given order."""
+def panel(*, order: int, needs: str = "") -> Callable[[Contribution], Contribution]:
+    """Contribute a panel, shown to actors with a permission, in the given order.
+
+    One that needs none shows what is everybody's own.
+    """
 
     def register(make: Contribution) -> Contribution:
         _panels.append(_Contributed(order, needs, make))
@@ -194,7 +197,9 @@ def add_panels(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Put the panels of the signed-in actor on the start page."""
     actor = actor_of(request)
     panels = [
-        made for one in _panels if actor.may(one.needs) and (made := one.make(actor)) is not None
+        made
+        for one in _panels
+        if (not one.needs or actor.may(one.needs)) and (made := one.make(actor)) is not None
     ]
     context["figures"] = [figure for one in panels for figure in one.figures]
     context["panels"] = [one for one in panels if one.title]
