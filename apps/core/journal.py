@@ -146,17 +146,29 @@ def publish(*happened: object, actor: Actor) -> None:
         raise RuntimeError("Events are published in the transaction of the change they tell.")
     if not happened:
         return
+    origin = (str(actor.id), actor.door, actor.request_id, LANES)
+    if len(happened) == 1:
+        is_heard = _write_one(happened[0], origin)
+    else:
+        is_heard = _write_all(happened, origin)
+    if is_heard:
+        poke.after_commit()
+
+
+def _write_one(happened: object, origin: Sequence[Any]) -> bool:
+    """Whether anybody always listens to it."""
+    listeners = _listeners[kind_of(type(happened)).name]
+    send_along(_PUBLISH_ONE, (*to_record(happened), *origin, _array(listeners)))
+    return bool(listeners)
+
+
+def _write_all(happened: Sequence[object], origin: Sequence[Any]) -> bool:
+    """Whether anybody always listens to any of them."""
     names = {kind_of(event_class).name for event_class in set(map(type, happened))}
     pairs = [(name, who) for name in names for who in _listeners[name]]
-    origin = (str(actor.id), actor.door, actor.request_id, LANES)
-    listeners = _array(who for _, who in pairs)
-    if len(happened) == 1:
-        send_along(_PUBLISH_ONE, (*to_record(happened[0]), *origin, listeners))
-    else:
-        named = _array(name for name, _ in pairs)
-        send_along(_PUBLISH, (to_records(happened), *origin, named, listeners))
-    if pairs:
-        poke.after_commit()
+    named, listeners = _array(name for name, _ in pairs), _array(who for _, who in pairs)
+    send_along(_PUBLISH, (to_records(happened), *origin, named, listeners))
+    return bool(pairs)
 
 
 def _array(names: Iterable[str]) -> str:
