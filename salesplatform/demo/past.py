@@ -3,7 +3,6 @@ deals."""
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
@@ -12,18 +11,19 @@ from typing import Any
 
 from apps.accounts.services.imports import ACCOUNT_IMPORTS
 from apps.core.actors import Actor
-from apps.core.imports.kind import ImportKind
-from apps.core.imports.requests import request_import
-from apps.core.jobs import run_job
 from apps.core.periods import organisation_today
 from apps.core.tables import write_csv
 from apps.opportunities.services.imports import OPPORTUNITY_IMPORTS
+from salesplatform.demo.files import take_in
 from salesplatform.demo.leads import SEED
 
 DEALS = 760
 DAYS = 620
 
-_CUSTOMER_COLUMNS = ("Account ID", "Account Name", "Website", "Industry", "Employees", "Country")
+_CUSTOMER_COLUMNS = (
+    *("Account ID", "Account Name", "Website", "Industry", "Employees"),
+    *("Country", "State"),
+)
 _CUSTOMERS: Mapping[str, Any] = {
     "columns": {
         "Account ID": "external_ids.previous crm",
@@ -77,36 +77,23 @@ _SATURDAY = 5
 def bring_over_the_past(actor: Actor) -> tuple[int, int]:
     """Import what the previous CRM knew; returns how many customers and deals."""
     chance = random.Random(SEED)  # noqa: S311
-    customers = _imported(
-        ACCOUNT_IMPORTS, "domain", _CUSTOMERS, (*_CUSTOMER_COLUMNS, "State"), _customers(), actor
-    )
-    deals = _imported(
-        OPPORTUNITY_IMPORTS, "external_id", _DEALS, _DEAL_COLUMNS, _deals(chance), actor
-    )
-    return customers, deals
-
-
-def _imported(
-    kind: ImportKind,
-    match_on: str,
-    mapping: Mapping[str, Any],
-    columns: tuple[str, ...],
-    rows: Iterator[dict[str, object]],
-    actor: Actor,
-) -> int:
-    imported = request_import(
-        kind,
-        file=io.BytesIO(b"".join(write_csv(columns=columns, rows=rows))),
-        filename=f"{kind.name}.csv",
-        mapping=mapping,
-        mode="apply",
-        match_on=match_on,
+    customers = take_in(
+        ACCOUNT_IMPORTS,
+        write_csv(columns=_CUSTOMER_COLUMNS, rows=_customers()),
+        filename="customers.csv",
+        mapping=_CUSTOMERS,
+        match_on="domain",
         actor=actor,
     )
-    run_job(imported.job_id)
-    imported.refresh_from_db()
-    created: int = imported.created
-    return created
+    deals = take_in(
+        OPPORTUNITY_IMPORTS,
+        write_csv(columns=_DEAL_COLUMNS, rows=_deals(chance)),
+        filename="deals.csv",
+        mapping=_DEALS,
+        match_on="external_id",
+        actor=actor,
+    )
+    return customers.created, deals.created
 
 
 def _customers() -> Iterator[dict[str, object]]:

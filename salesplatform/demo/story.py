@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -19,14 +18,12 @@ from apps.commissions.services.plans import add_commission_plan, put_on_plan
 from apps.contracts.services.contracts import create_contract
 from apps.core.actors import Actor, become
 from apps.core.errors import Refusal
-from apps.core.imports.requests import request_import
-from apps.core.jobs import run_job
 from apps.core.periods import Period, PeriodKind, organisation_today, period_containing
 from apps.forecasts.services.computation import compute_forecasts
 from apps.forecasts.services.finance import issue_report
 from apps.intelligence.rules.columns import Subject
 from apps.intelligence.services.training import train_score
-from apps.leads.models import Lead, LeadImport
+from apps.leads.models import Lead
 from apps.leads.services.imports import LEAD_IMPORTS
 from apps.leads.services.lifecycle import move_lead
 from apps.opportunities.services.conversion import convert_lead
@@ -38,6 +35,7 @@ from apps.quotas.services.quotas import set_quota
 from salesplatform.demo.activities import log_work
 from salesplatform.demo.company import People, draw_map, fill_catalog, hire_people
 from salesplatform.demo.customers import tell_of_customers
+from salesplatform.demo.files import take_in
 from salesplatform.demo.leads import MAPPING, SEED, lead_file
 from salesplatform.demo.past import SUITED, bring_over_the_past
 
@@ -81,7 +79,14 @@ def tell_story(*, actor: Actor, say: Say) -> None:
     )
 
     started = time.perf_counter()
-    imported = _import(become(people.manager.pk, door="demo"))
+    imported = take_in(
+        LEAD_IMPORTS,
+        [lead_file()],
+        filename="trade-fair.csv",
+        mapping=MAPPING,
+        match_on="email",
+        actor=become(people.manager.pk, door="demo"),
+    )
     seconds = time.perf_counter() - started
     routed = Lead.objects.exclude(territory=None).count()
     say(
@@ -175,20 +180,6 @@ def _plan_commissions(people: People, actor: Actor) -> None:
     year = _current(PeriodKind.YEAR)
     for person in (people.rep, people.rep2):
         put_on_plan(plan_id=plan.pk, user_id=person.pk, starts_on=year.starts_on, actor=actor)
-
-
-def _import(actor: Actor) -> LeadImport:
-    lead_import = request_import(
-        LEAD_IMPORTS,
-        file=io.BytesIO(lead_file()),
-        filename="trade-fair.csv",
-        mapping=MAPPING,
-        mode="apply",
-        match_on="email",
-        actor=actor,
-    )
-    run_job(lead_import.job_id)
-    return LeadImport.objects.select_related("job").get(pk=lead_import.pk)
 
 
 def _convert_the_best(products: Sequence[Product], chance: random.Random) -> list[Any]:

@@ -145,7 +145,7 @@ class ImportAdmin(ActorAdmin):
         super().__init_subclass__(**kwargs)
         cls.read = cls.write = cls.kind.permission
         cls.operations = _operations_on(cls.kind)
-        _followed[f"{cls.kind.name}.import"] = cls.kind
+        _followed[cls.kind.job_kind] = cls.kind
 
     def rows(self, actor: Actor, *, with_bin: bool = False) -> Any:
         """One's own, or all."""

@@ -43,8 +43,8 @@ class ImportedRowAmbiguous(Conflict):
 
 def register_imports(kind: Kind) -> Kind:
     """Let the workers take in files of a kind of row, and take them back."""
-    runs(f"{kind.name}.import")(partial(start_import, kind))
-    runs(f"{kind.name}.undo_import")(partial(start_undo, kind))
+    runs(kind.job_kind)(partial(start_import, kind))
+    runs(kind.undo_job_kind)(partial(start_undo, kind))
     return kind
 
 

@@ -38,6 +38,16 @@ class ImportKind(ABC):
     targets: ClassVar[Targets]
     needed: ClassVar[tuple[str, ...]]
 
+    @property
+    def job_kind(self) -> str:
+        """The kind of the jobs that take in a file."""
+        return f"{self.name}.import"
+
+    @property
+    def undo_job_kind(self) -> str:
+        """The kind of the jobs that take one back."""
+        return f"{self.name}.undo_import"
+
     def target_of(self, match_on: str) -> str:
         """The fact that must be filled to match rows on something."""
         return match_on

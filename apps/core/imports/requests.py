@@ -105,7 +105,7 @@ def request_import(
     stored = keep_file(file, f"imports/{import_id}", cipher)
     with acting(actor):
         key.save(force_insert=True)
-        job = request_job(f"{kind.name}.import", parameters={"import": str(import_id)}, actor=actor)
+        job = request_job(kind.job_kind, parameters={"import": str(import_id)}, actor=actor)
         return kind.files._default_manager.create(
             id=import_id,
             job=job,
@@ -173,7 +173,7 @@ def undo_import(kind: ImportKind, *, import_id: UUID, actor: Actor) -> Job:
     if not written:
         raise ImportNotUndoable("The import wrote nothing.")
     imported.undo_job = request_job(
-        f"{kind.name}.undo_import",
+        kind.undo_job_kind,
         parameters={"import": str(import_id)},
         total=written,
         actor=actor,

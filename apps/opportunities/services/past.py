@@ -102,24 +102,22 @@ def past_of(
     apply_facts(begun, plain_facts(facts, stage))
     if stage.is_open:
         stand_in(begun, stage, facts, opened_at)
-        return Past(deal, process, [_noted(begun, opened_at, actor)], [_span(deal, opened_at)])
+        began = change_of(begun, at=opened_at, actor=actor)
+        return Past(deal, process, [began], [_span(deal, opened_at)])
     loss_reason, deal.loss_reason = deal.loss_reason, ""
     expected = deal.expected_close_date if "closed_on" in facts else None
     deal.expected_close_date = expected
     stand_in(begun, process.opening(None), {}, opened_at)
-    changes, spans = [_noted(begun, opened_at, actor)], [_span(deal, opened_at, closed_at)]
+    began = change_of(begun, at=opened_at, actor=actor)
+    stood_open = _span(deal, opened_at, closed_at)
     closed = Edit.of(deal, process)
     closed.kind = Change.WON if stage.kind == Kind.WON else Change.LOST
     deal.loss_reason = loss_reason
     deal.expected_close_date = expected or organisation_day(closed_at)
     deal.version += 1
     stand_in(closed, stage, {}, closed_at)
-    return Past(
-        deal,
-        process,
-        [*changes, _noted(closed, closed_at, actor)],
-        [*spans, _span(deal, closed_at)],
-    )
+    ended = change_of(closed, at=closed_at, actor=actor)
+    return Past(deal, process, [began, ended], [stood_open, _span(deal, closed_at)])
 
 
 def plain_facts(facts: Mapping[str, Any], stage: StageRule) -> dict[str, Any]:
@@ -151,10 +149,6 @@ def _moments(
     opened_at, _ = moments_of(opened_on, opened_on)
     closed_at, _ = moments_of(closed_on, closed_on)
     return opened_at, min(closed_at + NOON, now)
-
-
-def _noted(edit: Edit, at: datetime, actor: Actor) -> OpportunityChange:
-    return change_of(edit, at=at, actor=actor)
 
 
 def _span(deal: Opportunity, since: datetime, until: datetime | None = None) -> StageSpan:
